@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from newswatch.errors import StackError
 from store.names import Names
 from tests.pristine import Pristine, remove
 from transforms.encoder import Encoder, load, why_none
+
+sys.dont_write_bytecode = os.environ.pop("PYTHONDONTWRITEBYTECODE", None) is None and sys.dont_write_bytecode
+"""Without bytecode each of the hundreds of processes that tests start compiles Airflow and all else for seconds."""
 
 os.environ.setdefault("NEWSWATCH_VECTORS", "false")
 """A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
@@ -59,8 +63,12 @@ LONG = (
 """Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several workers put the longest files first; otherwise the order stays."""
+    """Mark what needs Elasticsearch as slow; on several workers put the longest files first."""
+    for item in items:
+        if "elasticsearch_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     rank = {str(Path(__file__).parents[1] / name): place for place, name in enumerate(LONG)}
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: rank.get(str(item.path), len(LONG)))
