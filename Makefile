@@ -5,10 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell $(p) -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' 2>/dev/null && command -v $(p))))
 STAMP := $(VENV)/.installed
+# Tests and demo start hundreds of Python processes: without bytecode each compiles Airflow and all else anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 # In CI the tests print what they run; by hand they are quiet.
 PYTEST_FLAGS ?=
-# Test files are run side by side, each worker with an Elasticsearch of its own (1 GB).
-WORKERS ?= 2
+# Test files are run side by side, each worker with an Elasticsearch of its own (1 GB). One more than two cores: tests of
+# real processes (the demo, Airflow, outages) mostly wait, and a worker that waits leaves its core to another.
+WORKERS ?= 3
 
 help: ## list what can be made
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  \033[1mmake %-10s\033[0m %s\n' "$$t" "$$d"; done

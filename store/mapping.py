@@ -13,7 +13,7 @@ from typing import Any
 
 from newswatch.languages import analyzer_of, languages
 from newswatch.settings import Settings
-from store.analysis import analysis, indexing, searching
+from store.analysis import analysis, in_few_values, indexing, searching
 from store.names import Names
 from transforms.encoder import DIMENSIONS
 
@@ -615,7 +615,7 @@ def article_template(names: Names, settings: Settings) -> Json:
     """
     template = {
         "settings": {
-            **index_settings(settings, analysis()),
+            **index_settings(settings, in_few_values(analysis())),
             "query.default_field": DEFAULT_FIELDS,
             "codec": CODEC,
         },

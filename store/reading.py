@@ -44,12 +44,26 @@ def pages(
     `body` is the rest of each search; `search` sends it (default `es.search`). A caller that stops before the end must
     close the generator, which closes the point in time.
 
+    What fits on one page is one search, which sees one state by itself; a point in time would make it three requests.
+    Where there is more, the first page is read twice.
+
     Raises:
         NotFoundError: the index does not exist; raised at once, not with the first page.
     """
+    asked = {"query": query, "size": size, "track_total_hits": False, "allow_partial_search_results": False, **body}
+    ask = search or es.search
+    hits = ask(index=index, sort=["_doc" if field == "_shard_doc" else field for field in sort], **asked)["hits"][
+        "hits"
+    ]
+    if len(hits) < size:
+        return _one_page(hits)
     point = es.open_point_in_time(index=index, keep_alive=_KEEP_ALIVE)["id"]
-    asked = {"query": query, "size": size, "sort": list(sort), "track_total_hits": False, **body}
-    return _pages(es, point, search or es.search, asked)
+    return _pages(es, point, ask, {"sort": list(sort), **asked})
+
+
+def _one_page(hits: Sequence[Hit]) -> Generator[Sequence[Hit], None, None]:
+    if hits:
+        yield hits
 
 
 def _pages(
@@ -58,8 +72,7 @@ def _pages(
     after: dict[str, Any] = {}
     try:
         while True:
-            pit = {"id": point, "keep_alive": _KEEP_ALIVE}
-            answer = search(pit=pit, allow_partial_search_results=False, **asked, **after)
+            answer = search(pit={"id": point, "keep_alive": _KEEP_ALIVE}, **asked, **after)
             hits = answer["hits"]["hits"]
             if hits:
                 yield hits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,9 @@ from store.names import Names
 from tests.pristine import Pristine, remove
 from transforms.encoder import Encoder, load, why_none
 
+sys.dont_write_bytecode = os.environ.pop("PYTHONDONTWRITEBYTECODE", None) is None and sys.dont_write_bytecode
+"""Without bytecode each of the hundreds of processes that tests start compiles Airflow and all else for seconds."""
+
 os.environ.setdefault("NEWSWATCH_VECTORS", "false")
 """A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
 
@@ -32,20 +36,39 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 LONG = (
     "tests/test_demo.py",
-    "tests/jobs/test_crash.py",
-    "tests/jobs/test_two_nodes.py",
     "tests/jobs/test_blocked_indices.py",
-    "tests/hostile/test_one_batch.py",
+    "tests/jobs/test_configuration.py",
+    "tests/jobs/test_two_nodes.py",
     "tests/delivery/test_crashes.py",
+    "tests/web/test_pages.py",
+    "tests/jobs/test_pull.py",
+    "tests/hostile/test_one_batch.py",
+    "tests/hostile/test_nonsense_documents.py",
+    "tests/jobs/test_plan_walls.py",
+    "tests/jobs/test_readers_told.py",
+    "tests/jobs/test_fast.py",
+    "tests/benchmarks/evaluate/test_evaluation.py",
+    "tests/jobs/test_identity.py",
     "tests/web/test_browser.py",
+    "tests/jobs/test_clocks.py",
+    "tests/jobs/test_crash.py",
+    "tests/search/test_ranking_quality.py",
     "tests/store/test_generations.py",
+    "tests/search/test_query.py",
+    "tests/hostile/test_hostile_pages.py",
     "tests/web/test_airflow.py",
+    "tests/embedded/test_stack.py",
+    "tests/web/test_banner_browser.py",
 )
-"""Files that take longest: begun first, so that no worker is left alone with one of them at the end."""
+"""Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """On several workers put the longest files first; otherwise the order stays."""
+    """Mark what needs Elasticsearch as slow; on several workers put the longest files first."""
+    for item in items:
+        if "elasticsearch_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
     rank = {str(Path(__file__).parents[1] / name): place for place, name in enumerate(LONG)}
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: rank.get(str(item.path), len(LONG)))

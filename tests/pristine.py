@@ -8,6 +8,7 @@ an index that has ever held a document is a new one for the next test.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from store.names import Names
 
 NEVER_WRITTEN = -1
 """The sequence number of an index that has never taken a document, nor a deletion of one."""
+MOST_NAMES = 50
+"""In one request: Elasticsearch refuses addresses of more than 4,096 bytes."""
 
 
 @dataclass(slots=True)
@@ -56,8 +59,7 @@ class Pristine:
             return
         found = indices(self.es, prefix)
         changed = {index for index, state in found.items() if state != self._indices.get(index)}
-        for index in changed | self._written(found.keys() - changed):
-            self.es.indices.delete(index=index)
+        delete(self.es, changed | self._written(found.keys() - changed))
 
     def _discard(self, names: Names) -> None:
         remove(self.es, names.prefix)
@@ -100,11 +102,18 @@ def templates(es: Elasticsearch, prefix: str) -> list[Any]:
     return sorted([*whole, *parts], key=lambda template: str(template["name"]))
 
 
+def delete(es: Elasticsearch, names: Iterable[str]) -> None:
+    """Delete these indices, many by one request: each request is a new state of the cluster, written to disk."""
+    # By their names, as deletion by wildcard is off by default, here as on a cluster.
+    left = sorted(names)
+    while left:
+        some, left = left[:MOST_NAMES], left[MOST_NAMES:]
+        es.indices.delete(index=some)
+
+
 def remove(es: Elasticsearch, prefix: str) -> None:
     """Delete every index and template of the prefix."""
-    # Deletion by wildcard is off by default, here as on a cluster.
-    for index in es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"):
-        es.indices.delete(index=index)
+    delete(es, es.indices.get(index=f"{prefix}*", expand_wildcards="all", features="settings"))
     for template in templates(es, prefix):
         if "index_template" in template:
             es.indices.delete_index_template(name=template["name"])

@@ -39,6 +39,8 @@ from tests.hostile.rogue import (
     reset,
 )
 
+pytestmark = pytest.mark.slow
+
 BAD, GOOD = "bad@reader.example", "good@reader.example"
 STEP_S, DEADLINE_S = 0.5, 1.5
 BOUND_S = 15.0

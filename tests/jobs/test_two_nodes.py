@@ -10,7 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
+from elasticsearch import Elasticsearch
 
 from embedded.elasticsearch import Member, Node, start_elasticsearch
 from jobs.context import Context, open_context
@@ -20,6 +22,7 @@ from jobs.plan import plan
 from jobs.pull import pull
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another
+from tests.pristine import remove
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +38,13 @@ class Cluster:
     other: Node
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
     with ExitStack() as stack:
-        master = stack.enter_context(_node(tmp_path / "master", Member("master")))
-        other = stack.enter_context(_node(tmp_path / "other", Member("other", (master.transport,), ("data",))))
+        master = stack.enter_context(_node(folder / "master", Member("master")))
+        other = stack.enter_context(_node(folder / "other", Member("other", (master.transport,), ("data",))))
         yield Cluster(master, other)
-        os.kill(other.pid, signal.SIGCONT)
 
 
 def _node(folder: Path, member: Member) -> Node:
@@ -57,6 +60,15 @@ def clustered(world: World, cluster: Cluster) -> Iterator[World]:
     world.context = replace(open_context(settings), clock=world.clock)
     yield world
     world.context.es.close()
+    os.kill(cluster.other.pid, signal.SIGCONT)
+    with Elasticsearch(cluster.master.url, request_timeout=120) as es:
+        if is_running(cluster.other.pid):
+            es.cluster.health(wait_for_nodes="2", timeout="60s")
+        remove(es, world.context.names.prefix)
+
+
+def is_running(pid: int) -> bool:
+    return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def poll(world: World) -> None:
@@ -72,7 +84,7 @@ def _own(world: World) -> Context:
     return replace(open_context(world.context.settings), clock=world.clock)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])  # the last one ends the cluster
 def test_the_jobs_go_on_when_the_first_node_fails(clustered: World, cluster: Cluster, how: signal.Signals) -> None:
     publish_another(clustered, 1)
     poll(clustered)

@@ -29,6 +29,7 @@ from store.client import set_up
 from store.names import Names
 from store.pulse import PulseStore
 from store.quarantine import Quarantine
+from tests.observe.looking import MAIN, await_looks
 from tests.pristine import remove
 
 pytestmark = pytest.mark.slow
@@ -102,13 +103,14 @@ def watchman(scene: Scene, elasticsearch_url: str, folder: Path) -> Iterator[Non
         "NEWSWATCH_SMTP_HOST": "localhost",
         "NEWSWATCH_SMTP_PORT": str(outside.mail.port),
         "NEWSWATCH_SMTP_SECURITY": "starttls",
+        "NEWSWATCH_SMTP_TIMEOUT_S": "3",
         "NEWSWATCH_MAIL_FROM": "newswatch@desk.example",
         "NEWSWATCH_OPERATOR": OPERATOR,
         "NEWSWATCH_OPERATOR_URL": outside.hooks.chat,
         "NEWSWATCH_HEARTBEAT_URL": outside.hooks.heartbeat,
         "SSL_CERT_FILE": str(outside.authority.file),
     }
-    command = [sys.executable, "-c", "from cli.main import run; run()", "watch", "--every", "0.3"]
+    command = [sys.executable, "-c", MAIN, "watch", "--every", "0.3"]
     with scene.log.open("ab") as log:
         process = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log)
     try:
@@ -213,7 +215,7 @@ def test_a_fault_is_told_once_and_so_is_its_end(scene: Scene, fault: str) -> Non
     with made(scene):
         scene.until_told(since, condition, {"new"}, ways)
     scene.until_told(since, condition, {"over", "passed"}, {CHAT, MAIL})
-    time.sleep(2)
+    await_looks(scene.log.parent / "data", scene.log)
     told = [(item.way, item.change) for item in scene.told(since, condition)]
     assert sorted(change for way, change in told if way == CHAT) == ["new", "over"], "each once"
     # A mail that was begun while its server failed may arrive when it is well again.

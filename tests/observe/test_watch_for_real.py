@@ -21,6 +21,7 @@ from observe.watched import conditions_of
 from store.clock import store_clock
 from store.names import Names
 from store.pulse import PulseStore
+from tests.observe.looking import MAIN, await_looks
 from tests.observe.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ class House:
 
     @contextmanager
     def watchman(self) -> Iterator[subprocess.Popen[bytes]]:
-        command = [sys.executable, "-c", "from cli.main import run; run()", "watch", "--every", "1"]
+        command = [sys.executable, "-c", MAIN, "watch", "--every", "1"]
         with (self.folder / "watch.log").open("ab") as log:
             process = subprocess.Popen(command, env={**os.environ, **self.variables}, stderr=log, stdout=log)
         try:
@@ -112,7 +113,7 @@ def test_a_mail_server_dies_and_comes_back(house: House, receiver: Receiver, es:
 
     with house.watchman() as process:
         until(lambda: house.log().count("Watching") == 2, "it runs again")
-        time.sleep(6)
+        await_looks(house.folder / "data", house.folder / "watch.log")
         assert receiver.changes() == [("new", "mail-server")], "a restart repeats nothing"
         with house.mail_server():
             until(lambda: ("over", "mail-server") in receiver.changes(), "the web server is told of the end")
@@ -126,7 +127,7 @@ def test_a_mail_server_dies_and_comes_back(house: House, receiver: Receiver, es:
 
     with house.mail_server(), house.watchman():
         until(lambda: house.log().count("Watching") == 3, "it runs again")
-        time.sleep(6)
+        await_looks(house.folder / "data", house.folder / "watch.log")
         assert receiver.changes() == [("new", "mail-server"), ("over", "mail-server")]
         assert len(house.subjects()) == 1
     assert "secret-path" not in house.log()

@@ -16,6 +16,7 @@ import pytest
 
 from newswatch.settings import Settings
 from store import mapping
+from store.analysis import analysis, in_few_values
 from store.mapping import (
     ARTICLE,
     VERSION,
@@ -35,7 +36,7 @@ def promised() -> Json:
     """What must not change while the version stays: the analysis, and how each field is indexed."""
     template = article_template(Names(), Settings())["template"]
     return {
-        "analysis": template["settings"]["analysis"],
+        "analysis": analysis(),
         "source": template["mappings"]["_source"],
         "articles": ARTICLE,
         "plain": plain_indices(Names()),
@@ -72,6 +73,21 @@ def test_a_change_is_told_from_an_addition() -> None:
         "/articles/tags/ignore_above",
         "/articles/tags/type",
     ]
+
+
+def test_the_analysis_is_sent_in_few_values_and_means_the_same() -> None:
+    """Elasticsearch splits a string at its commas wherever it wants a list."""
+
+    def split(sent: Any, meant: Any) -> Any:
+        if isinstance(sent, dict):
+            return {key: split(value, meant[key]) for key, value in sent.items()}
+        return sent.split(",") if isinstance(meant, list) and isinstance(sent, str) else sent
+
+    template = article_template(Names(), Settings())["template"]
+    sent = template["settings"]["analysis"]
+    assert split(sent, analysis()) == analysis()
+    assert isinstance(sent["char_filter"]["marks"]["mappings"], str), "the longest list of all"
+    assert in_few_values({"patterns": ["a{1,2}"], "none": []}) == {"patterns": ["a{1,2}"], "none": []}
 
 
 def test_missing_fields_are_found_at_any_depth() -> None:

@@ -69,4 +69,14 @@ def test_a_search_of_one_s_own_is_asked_for_each_page(es: Elasticsearch, index: 
         return es.search(**body)
 
     assert len(list(every(es, index, size=4, search=search))) == 7
-    assert [bool(after) for after in asked] == [False, True]
+    assert [bool(after) for after in asked] == [False, False, True], "whether one page has all, then page by page"
+    asked.clear()
+    assert len(list(every(es, index, size=8, search=search))) == 7
+    assert len(asked) == 1, "what fits on a page is one request"
+
+
+def test_one_page_too_is_as_it_was_when_the_reading_began(es: Elasticsearch, index: str) -> None:
+    found = pages(es, index, sort=["failures", "_shard_doc"])
+    es.delete(index=index, id="m6", refresh=True)
+    assert open_contexts(es) == 0
+    assert [hit["_id"] for page in found for hit in page] == [f"m{n}" for n in range(7)]
