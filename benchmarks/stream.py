@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +75,7 @@ class Invented:
         return unit([self._dice.gauss(0, 1) for _ in range(DIMENSIONS)]) or ()
 
 
-def _spelling(by: int) -> dict[int, str]:
+def _spelling(by: int) -> dict[int, int]:
     """Another language's spelling, as words would be found alike otherwise: each letter is one further on."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     further = letters[by:] + letters[:by]
@@ -104,10 +105,10 @@ def measure(part: str, count: int, searches: int) -> str:
         stories = Stories(context.es, context.names, window=timedelta(days=7), encoder=ENCODER)
         kept, joined = BatchStore(context.es, context.names), 0
         for batch in batches(context, Invented(tagged).articles(count, span), size):
-            work = (
-                lambda batch=batch: stories.place(batch, now=NOW),
-                lambda batch=batch: join_across(context, kept.get(batch.number), lambda: None),
-                lambda batch=batch: match_batch(context.es, context.names, batch, saved),
+            work: tuple[Callable[[], object], ...] = (
+                partial(stories.place, batch, now=NOW),
+                partial(join_across, context, kept.get(batch.number), lambda: None),
+                partial(match_batch, context.es, context.names, batch, saved),
             )
             for step, one in zip(STEPS, work, strict=True):
                 began, clock = time.process_time(), time.perf_counter()

@@ -289,7 +289,7 @@ def _grouping(figures: Mapping[str, Figure]) -> str:
         "duplicates/found": "near-duplicates (Jaccard ≥ .5, within a week) found",
         "duplicates/random-apart": "random pairs of one day told apart",
         "stories/copies/right": "copies that were read and report what their original does",
-        "stories/copies/unread/right": "the same, of the half that was not read before a change",
+        "stories/copies/unread/right": "the same, of the half whose errors drove no change (both were read)",
         "stories/earlier/b-cubed": "B³ F1, events of 2004–2018, English and Arabic",
         "stories/recent/b-cubed-within-language": "B³ F1, events of 2024–2026, within a language",
         "stories/recent/b-cubed": "B³ F1, the same, all languages together",

@@ -81,8 +81,8 @@ def dies_at(step: int) -> Callable[[], None]:
 def mails(world: World) -> dict[str, tuple[DeliveryState, str]]:
     """Delivery → its state and that of its first reader."""
     outbox = Outbox(world.context.es, world.context.names)
-    outbox.settle(world.now)
     stories = [a_story(n).id for n in range(1, 6)]
+    outbox.settle(stories, world.now)
     return {
         one.id: (one.state, next((f"{outcome.state}" for outcome in one.outcomes), ""))
         for one in outbox.on_stories(stories)
