@@ -102,6 +102,7 @@ def pairs(word: str) -> list[str]:
     return [run[n : n + 2] for run in _DENSE.findall(word) for n in range(len(run) - 1)]
 
 
+@lru_cache(maxsize=50_000)  # asked for each word of the names in each article
 def beginning(word: str) -> str | None:
     """How inflections and compounds of a long word begin, folded; None for a word that is short or not a single one.
 
