@@ -24,21 +24,27 @@ from typing import Any
 
 import requests
 
+from alerts.saved import SavedSearches
 from cli.demo import NewsroomProcess, open_newsroom, open_stack
 from cli.demo_steps import wait_until
 from delivery.latency import LEGS, latency, percentile
 from delivery.listing import deliveries
+from delivery.verification import Registrar
 from embedded.mail import CaughtMail, list_mails
 from embedded.newsroom_site.content import Expected, Story
+from embedded.receiver import EventReceiver, open_receiver
 from embedded.stack import mail_folder
 from ingest.urls import article_id
 from jobs.context import Context, open_context
+from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.settings import Settings
 from store.feeds import FeedStore
 from store.hubs import HubStore
+from store.reading import every
 
 READER, OUTLET = "reader@example.org", "ledger"
+HOOK = "webhook:bench"
 ALERTS = f"""
 alerts:
   - id: everything
@@ -79,11 +85,13 @@ def main() -> None:
     with TemporaryDirectory() as spare:
         home = options.folder or Path(spare) / "stack"
         hub, fast = ([OUTLET] * (options.kind == kind) for kind in ("pushed", "fast"))
-        with open_newsroom(home, hub=hub, fast=fast) as newsroom:
+        with open_newsroom(home, hub=hub, fast=fast) as newsroom, open_receiver() as receiver:
             (newsroom.config / "alerts.yaml").write_text(ALERTS, encoding="utf-8")
             changes: dict[str, Any] = {"poll_min_interval_s": 60, "poll_max_interval_s": 60, **KINDS[options.kind]}
+            changes["channel_allow_hosts"] = (receiver.pair,)
             with open_stack(home, newsroom, **changes) as stack:
                 wait_until(f"the feeds are {options.kind}", lambda: is_ready(open_context(stack), options.kind))
+                post_to(open_context(stack), receiver)
                 result = measure(stack, newsroom, options.stories, options.minutes * 60, random.Random(options.seed))
     result["kind"] = options.kind
     if options.json:
@@ -100,6 +108,24 @@ def is_ready(context: Context, kind: str) -> bool:
     return bool(records) and (held if kind == "fast" else all(one.state.polls for one in records))
 
 
+def post_to(context: Context, receiver: EventReceiver) -> None:
+    """Have every story posted to a webhook, too."""
+    registrar = Registrar(context.es, context.names, context.settings, context.clock, trusted=True)
+    _, receiver.secret = registrar.add_webhook(HOOK.partition(":")[2], receiver.url, "the benchmark")
+    registrar.send_code(HOOK)
+    SavedSearches(context.es, context.names).save(SavedSearch("posts", "Posts", "", (HOOK,)), by="the benchmark")
+
+
+def posted(context: Context, began: datetime) -> list[float]:
+    """Seconds from the match to the webhook's answer, of each story since then."""
+    context.es.indices.refresh(index=context.names.outcomes)
+    since = {"range": {"created_at": {"gte": began.isoformat()}}}
+    query = {"bool": {"filter": [{"term": {"recipient": HOOK}}, {"exists": {"field": "sent_at"}}, since]}}
+    documents = (hit["_source"] for hit in every(context.es, context.names.outcomes, query))
+    moments = ((datetime.fromisoformat(one["created_at"]), datetime.fromisoformat(one["sent_at"])) for one in documents)
+    return [(sent - matched).total_seconds() for matched, sent in moments]
+
+
 def measure(
     settings: Settings, newsroom: NewsroomProcess, count: int, seconds: float, dice: random.Random
 ) -> dict[str, object]:
@@ -114,6 +140,8 @@ def measure(
     context = open_context(settings)
     latencies = told(context, settings, shown)
     report(latencies, mails(settings), context, began)
+    wait_until("every story is posted", lambda: len(posted(context, began)) >= count)
+    print(f"{'matched → posted':20}", _percentiles(posted(context, began)))
     return as_json(latencies, sum(mail.received_at > began for mail in mails(settings)), began)
 
 
