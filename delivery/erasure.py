@@ -110,7 +110,7 @@ class Erasure:
     def _outcomes_of(self, ids: Collection[str]) -> list[Addressed]:
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread({"terms": {"recipients": list(ids)}})
+        fanout.spread_of("recipients", ids)
         return list(Outcomes(self._es, self._names).select({"terms": {"recipient": list(ids)}}))
 
     def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:

@@ -31,7 +31,11 @@ PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
 UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
 """The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
 EVERY: Final[Document] = {"match_all": {}}
+OLD_AT_ONCE: Final = 5_000
+"""Outcomes that are created at once of deliveries from before there were any, some three seconds' work; mails go on."""
 _SPREAD_AT_ONCE: Final = 200
+_TERMS: Final = 10_000
+"""Values in one query; Elasticsearch takes 65,536."""
 _PAGE: Final = 1_000
 _LAST: Final = {"max": {"field": "sent_at"}}
 
@@ -62,16 +66,23 @@ class Fanout:
         self.refresh()
         return number
 
-    def spread_newest(self, most: int) -> bool:
-        """Create the outcomes of the newest deliveries that lack them, some `most` outcomes; whether some are left.
+    def spread_of(self, field: str, values: Iterable[str]) -> int:
+        """The same for the deliveries with one of the values in a field, however many there are."""
+        wanted = sorted({*values})
+        parts = (wanted[start : start + _TERMS] for start in range(0, len(wanted), _TERMS))
+        return sum(self.spread({"terms": {field: part}}) for part in parts)
+
+    def spread_newest(self, most: int, which: Document = EVERY) -> bool:
+        """Create the outcomes of the newest deliveries that match and lack them, some `most` outcomes; whether some are
+        left.
 
         Raises:
             StoreError: Elasticsearch did not accept all; call it again.
         """
-        if not self._lacks(UNSPREAD):
+        if not self._lacks(query := {"bool": {"filter": [which, UNSPREAD]}}):
             return False
         order, made = [{"created_at": "desc"}, "_shard_doc"], 0
-        found = pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
+        found = pages(self._es, self._deliveries, query, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
         with closing(found):
             for page in found:
                 some = []
@@ -83,7 +94,7 @@ class Fanout:
                 if made >= most:
                     break
         self.refresh()
-        return self._lacks(UNSPREAD)
+        return self._lacks(query)
 
     def _lacks(self, query: Document) -> bool:
         return bool(self._es.search(index=self._deliveries, query=query, size=1, source=False)["hits"]["hits"])

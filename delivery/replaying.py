@@ -18,7 +18,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import resent
 from delivery.composing import Composer
 from delivery.documents import Addressed, outcome_id
-from delivery.fanout import Fanout
+from delivery.fanout import OLD_AT_ONCE, Fanout
 from delivery.outcomes import Outcomes
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState
@@ -64,7 +64,9 @@ def replay(
     if not 1 <= count <= MOST:
         raise ValueError(f"1 to {MOST} messages can be sent again at once")
     outcomes = Outcomes(es, names)
-    Fanout(es, names).refresh()
+    fanout = Fanout(es, names)
+    fanout.refresh()
+    fanout.spread_newest(OLD_AT_ONCE, {"term": {"recipients": address}})
     keys = _last_keys(es, names, address, count)
     sent = {"bool": {"filter": [{"term": {"recipient": address}}, {"terms": {"key": keys}}]}}
     by_key = _by_key(outcomes, outcomes.select(sent)) if keys else {}
