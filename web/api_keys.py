@@ -72,7 +72,7 @@ def _shown(request: Request, *, basic: bool) -> str:
 
 def _password(text: str) -> str:
     try:
-        return base64.b64decode(text.strip(), validate=True).decode().partition(":")[2]
+        return base64.b64decode(text.strip(), validate=True).decode().partition(":")[2].strip()
     except (binascii.Error, ValueError) as error:
         raise _unauthorised("The header Authorization can't be read.", basic=True) from error
 

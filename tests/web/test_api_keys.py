@@ -48,7 +48,7 @@ class Door:
         def fault() -> None:
             raise RuntimeError("secret")
 
-        self.client = TestClient(machine)
+        self.client, self.known = TestClient(machine), machine.state.door.admitted
 
     def make(self, *scopes: str, owner: str = "ann", per_minute: int = 600, days: int = 30) -> tuple[ApiKey, str]:
         asked = Request("OpenCTI", owner, scopes or ("read",), days, per_minute)
@@ -167,6 +167,14 @@ def test_who_tries_keys_out_soon_costs_nothing_and_stops_nobody(door: Door, monk
     assert len(asked) == 60
     monkeypatch.undo()
     assert door.ask(f"Bearer {text}")[0] == 200, "a known key at the same address"
+
+
+def test_a_key_with_space_around_it_is_remembered_once(door: Door) -> None:
+    _, text = door.make()
+    for space in range(4):
+        shown = base64.b64encode(f"opencti:{' ' * space}{text}{chr(9) * space}".encode()).decode()
+        assert door.ask(f"Basic {shown}")[0] == 200
+    assert len(door.known) == 1
 
 
 def test_each_key_has_its_own_rate_and_faults_are_told_without_secrets(door: Door) -> None:
