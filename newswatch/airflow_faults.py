@@ -151,6 +151,11 @@ _RULES: Final[tuple[_Rule, ...]] = (
         "the watchman would ask beside Airflow: the first needs the path of the second",
     ),
     _Rule(
+        ("NEWSWATCH_AIRFLOW_URL",),
+        lambda e: e.get("NEWSWATCH_AIRFLOW_URL", "").endswith("/"),
+        "the service of Airflow's web server waits for an answer below it. Leave out the / at its end",
+    ),
+    _Rule(
         ("AIRFLOW__API__HOST",),
         lambda e: not is_here(e.get("AIRFLOW__API__HOST", "0.0.0.0")) and not is_here(_host(e.get(BASE_URL, ""))),  # noqa: S104
         "Airflow listens on all addresses, unencrypted, beside the proxy. Set 127.0.0.1, or close its port to others",

@@ -71,6 +71,7 @@ def test_tokens_may_be_signed_by_a_private_key() -> None:
         ({"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:8080/execution/"}, True),
         ({"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:[8080/"}, True),
         ({"NEWSWATCH_AIRFLOW_URL": "http://127.0.0.1:8080"}, True),
+        ({"NEWSWATCH_AIRFLOW_URL": "http://127.0.0.1:8080/airflow/"}, True),
         ({"AIRFLOW__API__HOST": "0.0.0.0"}, False),
         ({"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "true"}, False),
         ({"AIRFLOW__CORE__LOAD_EXAMPLES": "True"}, False),
