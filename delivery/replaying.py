@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from alerts.saved import SavedSearches
@@ -25,6 +25,7 @@ from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store.client import Client
+from store.documents import Document
 from store.names import Names
 
 MOST: Final = 100
@@ -53,7 +54,7 @@ def replay(
     count: int,
     clock: Callable[[], datetime],
 ) -> Replayed:
-    """Send the last `count` messages of an address again, oldest first.
+    """Send again, oldest first, the last `count` messages of an address since it was added.
 
     It ends at the first that is refused, and after `WITHIN`.
 
@@ -67,7 +68,9 @@ def replay(
     fanout = Fanout(es, names)
     fanout.refresh()
     fanout.spread_newest(OLD_AT_ONCE, {"term": {"recipients": address}})
-    keys = _last_keys(es, names, address, count)
+    # What went to somebody else's address of that name, which was removed, is not its new owner's.
+    added = known.created_at if (known := book.address(address)) else datetime.min.replace(tzinfo=UTC)
+    keys = _last_keys(es, names, address, count, added)
     sent = {"bool": {"filter": [{"term": {"recipient": address}}, {"terms": {"key": keys}}]}}
     by_key = _by_key(outcomes, outcomes.select(sent)) if keys else {}
     searches: dict[str, SavedSearch | None] = {}
@@ -92,9 +95,10 @@ def replay(
     return Replayed(done, gone)
 
 
-def _last_keys(es: Client, names: Names, address: str, count: int) -> list[str]:
-    """The keys of the last messages that were accepted, newest first."""
-    to = [{"term": {"recipient": address}}, {"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "key"}}]
+def _last_keys(es: Client, names: Names, address: str, count: int, added: datetime) -> list[str]:
+    """The keys of the last messages that were accepted since the address was added, newest first."""
+    to: list[Document] = [{"term": {"recipient": address}}, {"term": {"state": DeliveryState.SENT}}]
+    to += [{"exists": {"field": "key"}}, {"range": {"sent_at": {"gte": added.isoformat()}}}]
     last: dict[str, Any] = {"last": {"max": {"field": "sent_at"}}}
     aggs = {"keys": {"terms": {"field": "key", "size": count, "order": {"last": "desc"}}, "aggs": last}}
     answer = es.search(index=names.outcomes, size=0, query={"bool": {"filter": to}}, aggs=aggs)

@@ -500,6 +500,9 @@ def test_the_last_messages_are_sent_again_as_the_same_events(desk: Desk, hook: R
     assert desk.deliver() == DeliverReport()
     hook.answer = lambda _: (503, {}, b"")
     assert again(count=2) == Replayed(failed=("its receiver answered 503",))
+    desk.book.delete(OPS)
+    desk.registrar.add_webhook("ops", hook.url, "mallory")
+    assert again(count=2) == Replayed(), "what the former one was sent is not its news"
 
 
 # ── export and erasure ───────────────────────────────────────────────────────────────────────────────────────────────
