@@ -26,7 +26,7 @@ from store.names import Names
 from tests.factories import NOW
 from tests.web.conftest import Page
 from web.api_keys import requires_key
-from web.problem_json import machine_app
+from web.problem_json import machine_app, network_of
 from web.security import Role
 
 pytestmark = pytest.mark.slow
@@ -209,6 +209,21 @@ REFUSED = {
     "days: a key lasts 1 to 730": Request("a", "ann", ("read",), 731),
     "per_minute: 1 to 6,000": Request("a", "ann", ("read",), 1, 0),
 }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("nowhere", "testclient", False),
+    ],
+)
+def test_the_addresses_of_one_customer_have_one_budget(one: str, other: str, same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is same
 
 
 def test_a_key_that_can_not_be_is_refused_by_name() -> None:
