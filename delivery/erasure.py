@@ -134,6 +134,8 @@ class Erasure:
                 lambda name=delivery_id: self._rename(name, ids, pseudonym),  # type: ignore[misc]
                 lambda: "Deliveries keep being changed by others: erase again.",
             )
+        # A worker that had read a delivery before that may have made its outcomes once more.
+        self._forget(self._names.outcomes, {"terms": {"recipient": list(ids)}})
         Fanout(self._es, self._names).settle(named, now)
         return len(named)
 

@@ -24,7 +24,7 @@ from store import bulk
 from store.client import Client
 from store.documents import Document, Stored, all_stored, stored
 from store.names import Names
-from store.reading import every, pages
+from store.reading import every, get_stored, pages
 from store.times import moment_at
 
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
@@ -137,8 +137,18 @@ class Fanout:
                 bulk.require(result)
         whole = [each for each in deliveries if each.id not in failed]
         done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
-        # A conflict: another worker has spread it too.
-        return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+        won = list(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+        # A conflict: another worker has spread it too, or somebody was erased meanwhile.
+        self._take_back([each for each, is_ours in zip(whole, won, strict=True) if not is_ours])
+        return sum(won)
+
+    def _take_back(self, changed: Sequence[Stored[Delivery]]) -> None:
+        """Delete the outcomes of those whom a delivery that others have changed no longer names: they were erased."""
+        fresh = get_stored(self._es, self._deliveries, [each.id for each in changed], read_delivery) if changed else ()
+        named = {each.id: {*each.value.recipients} for each in fresh}
+        for each in changed:
+            for recipient in {*each.value.recipients} - named.get(each.id, {*each.value.recipients}):
+                self._es.options(ignore_status=404).delete(index=self._index, id=outcome_id(each.id, recipient))
 
     def _first_actions(self, one: Stored[Delivery]) -> list[Document]:
         return [
