@@ -16,6 +16,7 @@ from delivery.channels.channel import Rendered
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailItem
 from delivery.corrections import announced
+from delivery.fanout import OLD_AT_ONCE, Fanout
 from delivery.links import Links
 from delivery.message import Message, StoryList
 from delivery.outcomes import Outcomes
@@ -190,6 +191,9 @@ class Composer:
         """What changed since the last briefing; stories of the last `_EARLIER` that go on are named."""
         since = mail.watched_since or self._clock()
         searches = list(dict.fromkeys(d.alert_id for d in mail.matched))
+        was = {"range": {"created_at": {"gte": (since - _EARLIER).isoformat()}}}
+        which = {"bool": {"filter": [{"terms": {"alert_id": searches}}, was]}}
+        Fanout(self._es, self._names).spread_newest(OLD_AT_ONCE, which)
         earlier = Outcomes(self._es, self._names).told_between(
             mail.recipient, searches, since - _EARLIER, self._clock()
         )

@@ -65,7 +65,7 @@ def enqueue_corrections(
         return EnqueueReport()
     outbox = Outbox(es, names)
     outbox.refresh()
-    Fanout(es, names).spread({"terms": {"article_id": list(corrected)}})
+    Fanout(es, names).spread_of("article_id", corrected)
     made = (
         walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
         for sent, told in outbox.of_articles(list(corrected))

@@ -110,7 +110,7 @@ class Erasure:
     def _outcomes_of(self, ids: Collection[str]) -> list[Addressed]:
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread({"terms": {"recipients": list(ids)}})
+        fanout.spread_of("recipients", ids)
         return list(Outcomes(self._es, self._names).select({"terms": {"recipient": list(ids)}}))
 
     def _scrub_deliveries(self, ids: Collection[str], pseudonym: str, now: datetime) -> int:
@@ -134,6 +134,8 @@ class Erasure:
                 lambda name=delivery_id: self._rename(name, ids, pseudonym),  # type: ignore[misc]
                 lambda: "Deliveries keep being changed by others: erase again.",
             )
+        # A worker that had read a delivery before that may have made its outcomes once more.
+        self._forget(self._names.outcomes, {"terms": {"recipient": list(ids)}})
         Fanout(self._es, self._names).settle(named, now)
         return len(named)
 

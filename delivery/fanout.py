@@ -24,14 +24,18 @@ from store import bulk
 from store.client import Client
 from store.documents import Document, Stored, all_stored, stored
 from store.names import Names
-from store.reading import every, pages
+from store.reading import every, get_stored, pages
 from store.times import moment_at
 
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
 UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}
 """The deliveries whose recipients have no documents yet: fresh ones, and those from before there were any."""
 EVERY: Final[Document] = {"match_all": {}}
+OLD_AT_ONCE: Final = 5_000
+"""Outcomes that are created at once of deliveries from before there were any, some three seconds' work; mails go on."""
 _SPREAD_AT_ONCE: Final = 200
+_TERMS: Final = 10_000
+"""Values in one query; Elasticsearch takes 65,536."""
 _PAGE: Final = 1_000
 _LAST: Final = {"max": {"field": "sent_at"}}
 
@@ -62,16 +66,23 @@ class Fanout:
         self.refresh()
         return number
 
-    def spread_newest(self, most: int) -> bool:
-        """Create the outcomes of the newest deliveries that lack them, some `most` outcomes; whether some are left.
+    def spread_of(self, field: str, values: Iterable[str]) -> int:
+        """The same for the deliveries with one of the values in a field, however many there are."""
+        wanted = sorted({*values})
+        parts = (wanted[start : start + _TERMS] for start in range(0, len(wanted), _TERMS))
+        return sum(self.spread({"terms": {field: part}}) for part in parts)
+
+    def spread_newest(self, most: int, which: Document = EVERY) -> bool:
+        """Create the outcomes of the newest deliveries that match and lack them, some `most` outcomes; whether some are
+        left.
 
         Raises:
             StoreError: Elasticsearch did not accept all; call it again.
         """
-        if not self._lacks(UNSPREAD):
+        if not self._lacks(query := {"bool": {"filter": [which, UNSPREAD]}}):
             return False
         order, made = [{"created_at": "desc"}, "_shard_doc"], 0
-        found = pages(self._es, self._deliveries, UNSPREAD, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
+        found = pages(self._es, self._deliveries, query, size=_SPREAD_AT_ONCE, sort=order, seq_no_primary_term=True)
         with closing(found):
             for page in found:
                 some = []
@@ -83,7 +94,7 @@ class Fanout:
                 if made >= most:
                     break
         self.refresh()
-        return self._lacks(UNSPREAD)
+        return self._lacks(query)
 
     def _lacks(self, query: Document) -> bool:
         return bool(self._es.search(index=self._deliveries, query=query, size=1, source=False)["hits"]["hits"])
@@ -126,8 +137,18 @@ class Fanout:
                 bulk.require(result)
         whole = [each for each in deliveries if each.id not in failed]
         done = {"spread": True, "waiting": [], "detail": {"outcomes": []}}
-        # A conflict: another worker has spread it too.
-        return sum(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+        won = list(map(bulk.require, bulk.write(self._es, (bulk.amend(each, done) for each in whole))))
+        # A conflict: another worker has spread it too, or somebody was erased meanwhile.
+        self._take_back([each for each, is_ours in zip(whole, won, strict=True) if not is_ours])
+        return sum(won)
+
+    def _take_back(self, changed: Sequence[Stored[Delivery]]) -> None:
+        """Delete the outcomes of those whom a delivery that others have changed no longer names: they were erased."""
+        fresh = get_stored(self._es, self._deliveries, [each.id for each in changed], read_delivery) if changed else ()
+        named = {each.id: {*each.value.recipients} for each in fresh}
+        for each in changed:
+            for recipient in {*each.value.recipients} - named.get(each.id, {*each.value.recipients}):
+                self._es.options(ignore_status=404).delete(index=self._index, id=outcome_id(each.id, recipient))
 
     def _first_actions(self, one: Stored[Delivery]) -> list[Document]:
         return [

@@ -233,7 +233,7 @@ class Outbox:
         """Give every delivery on these stories its outcomes, and each that nobody waits for its state."""
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread({"terms": {"story_id": list(story_ids)}})
+        fanout.spread_of("story_id", story_ids)
         fanout.settle((), now)
 
     def latest(self, alert_id: str, size: int) -> list[Delivery]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from alerts.saved import SavedSearches
@@ -18,13 +18,14 @@ from delivery.channels.registry import channel_of
 from delivery.compose import resent
 from delivery.composing import Composer
 from delivery.documents import Addressed, outcome_id
-from delivery.fanout import Fanout
+from delivery.fanout import OLD_AT_ONCE, Fanout
 from delivery.outcomes import Outcomes
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
 from store.client import Client
+from store.documents import Document
 from store.names import Names
 
 MOST: Final = 100
@@ -53,7 +54,7 @@ def replay(
     count: int,
     clock: Callable[[], datetime],
 ) -> Replayed:
-    """Send the last `count` messages of an address again, oldest first.
+    """Send again, oldest first, the last `count` messages of an address since it was added.
 
     It ends at the first that is refused, and after `WITHIN`.
 
@@ -64,8 +65,12 @@ def replay(
     if not 1 <= count <= MOST:
         raise ValueError(f"1 to {MOST} messages can be sent again at once")
     outcomes = Outcomes(es, names)
-    Fanout(es, names).refresh()
-    keys = _last_keys(es, names, address, count)
+    fanout = Fanout(es, names)
+    fanout.refresh()
+    fanout.spread_newest(OLD_AT_ONCE, {"term": {"recipients": address}})
+    # What went to somebody else's address of that name, which was removed, is not its new owner's.
+    added = known.created_at if (known := book.address(address)) else datetime.min.replace(tzinfo=UTC)
+    keys = _last_keys(es, names, address, count, added)
     sent = {"bool": {"filter": [{"term": {"recipient": address}}, {"terms": {"key": keys}}]}}
     by_key = _by_key(outcomes, outcomes.select(sent)) if keys else {}
     searches: dict[str, SavedSearch | None] = {}
@@ -90,9 +95,10 @@ def replay(
     return Replayed(done, gone)
 
 
-def _last_keys(es: Client, names: Names, address: str, count: int) -> list[str]:
-    """The keys of the last messages that were accepted, newest first."""
-    to = [{"term": {"recipient": address}}, {"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "key"}}]
+def _last_keys(es: Client, names: Names, address: str, count: int, added: datetime) -> list[str]:
+    """The keys of the last messages that were accepted since the address was added, newest first."""
+    to: list[Document] = [{"term": {"recipient": address}}, {"term": {"state": DeliveryState.SENT}}]
+    to += [{"exists": {"field": "key"}}, {"range": {"sent_at": {"gte": added.isoformat()}}}]
     last: dict[str, Any] = {"last": {"max": {"field": "sent_at"}}}
     aggs = {"keys": {"terms": {"field": "key", "size": count, "order": {"last": "desc"}}, "aggs": last}}
     answer = es.search(index=names.outcomes, size=0, query={"bool": {"filter": to}}, aggs=aggs)

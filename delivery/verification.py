@@ -69,7 +69,7 @@ class Registrar:
     ) -> None:
         """`by` is the user in whose name it is done, for the audit log.
 
-        `trusted` may add an address under a name to which saved searches of others send already.
+        `trusted` may add an entry under a name to which saved searches of others send already.
         """
         self._trusted = trusted
         self._es, self._names, self._settings, self._clock = es, names, settings, clock
@@ -106,21 +106,29 @@ class Registrar:
         now = self._clock()
         if self.book.address(address_id) is not None:
             raise AddressError(f"There is {address_id} already: give this one another name.")
-        if not self._trusted and (others := self._named_by_others(address_id, owner)):
-            raise AddressError(f"{others} names {address_id}, and its news would come to you: choose another name.")
+        self.check_name(address_id, owner)
         made = Address(address_id, kind, owner, shown, now, self.book.seal(target))
         # First held, then known: an address is never open in between.
         hold(self._es, self._names, address_id, now)
         self.book.create(made)
         return made
 
-    def _named_by_others(self, address_id: str, owner: str) -> str:
-        """Whose news would come to an address of that name, perhaps one that was removed; empty: at most his own."""
+    def check_name(self, entry_id: str, owner: str) -> None:
+        """Check that an address, person or group of that name would get nobody else's news: one that was removed may
+        still be named.
+
+        Raises:
+            AddressError: saved searches or groups of others name it, and we are not trusted.
+        """
+        if not self._trusted and (others := self._named_by_others(entry_id, owner)):
+            raise AddressError(f"{others} names {entry_id}, and its news would come to you: choose another name.")
+
+    def _named_by_others(self, entry_id: str, owner: str) -> str:
         for search in SavedSearches(self._es, self._names).all():
-            if address_id in search.recipients and search.owner != owner:
+            if entry_id in search.recipients and search.owner != owner:
                 return f"The saved search {search.name!r}"
         for entry in self.book.all():
-            if isinstance(entry, Subscriber) and entry.owner != owner and address_id in (r.to for r in entry.routes):
+            if isinstance(entry, Subscriber) and entry.owner != owner and entry_id in (r.to for r in entry.routes):
                 return entry.id
         return ""
 

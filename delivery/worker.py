@@ -25,7 +25,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
 from delivery.due import look, taken
-from delivery.fanout import PENDING, Fanout
+from delivery.fanout import OLD_AT_ONCE, PENDING, Fanout
 from delivery.holding import Holding, postpone, released
 from delivery.mailbox import Mailbox, Mailboxes, is_suspect
 from delivery.outcomes import Acknowledged, Outcomes, Parcel, Sent
@@ -45,8 +45,6 @@ AT_ONCE: Final = 50
 """Recipients who are claimed, and whose mails are written, together."""
 AHEAD: Final = 2 * AT_ONCE
 """Mails that may wait for a channel's lines; more are not written yet."""
-OLD_AT_ONCE: Final = 5_000
-"""Outcomes that a run creates of deliveries from before there were any, some three seconds' work; mails go on."""
 WRITE_FOR: Final = timedelta(seconds=2)
 """Time for writing mails before those that are written are sent: briefings take a while, and articles change."""
 
@@ -201,8 +199,8 @@ class Worker:
         self._learn_searches(parcel for parcels in waiting.values() for parcel in parcels)
         usable = {address: self._usable(held[address].value, waiting.get(address, ())) for address in held}
         stories = {parcel.delivery.story_id for parcels in usable.values() for parcel in parcels}
-        if self._old_left and stories:
-            self._fanout.spread({"terms": {"story_id": sorted(stories)}})
+        if self._old_left:
+            self._fanout.spread_of("story_id", stories)
         sent = self._outcomes.sent_to(held, stories) if stories else {}
         rules: dict[str, str] = {}
         served = []

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from delivery.channels import registry as channels
 from ingest.feeds import load_feeds
 from jobs.configuration import read_saved_searches
-from newswatch.airflow_faults import DATABASE, airflow_faults
+from newswatch.airflow_faults import airflow_faults, is_meant
 from newswatch.compose_faults import compose_faults, interpolated
 from newswatch.config import Source
 from newswatch.errors import ConfigError, MissingIndexError, NewswatchError
@@ -85,7 +85,7 @@ def check_everything(environment: Mapping[str, str] = os.environ, *, compose: Pa
     if compose:
         checked.append(f"{compose}: for docker-compose.yml")
         faults += _compose_faults(compose, folder)
-    elif environment.get(DATABASE):
+    elif is_meant(environment):
         checked.append(f"Airflow: {sum(name.startswith('AIRFLOW__') for name in environment)} variables")
         faults += [*map(_fault, airflow_faults(environment)), *_folders_of_airflow(environment)]
     # A wrong language is met by whoever reads the taxonomy, too.

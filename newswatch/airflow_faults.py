@@ -20,6 +20,7 @@ PUBLIC_URL: Final = "NEWSWATCH_PUBLIC_URL"
 BASE_URL: Final = "AIRFLOW__API__BASE_URL"
 EXECUTION_URL: Final = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
 AUTH_MANAGER: Final = "AIRFLOW__CORE__AUTH_MANAGER"
+FERNET_KEY: Final = "AIRFLOW__CORE__FERNET_KEY"
 PARALLELISM: Final = "AIRFLOW__CORE__PARALLELISM"
 _LEAST_PLACES: Final = 12
 _DEFAULT_PLACES: Final = 32
@@ -38,9 +39,14 @@ class _Rule:
     is_error: bool = True
 
 
+def is_meant(environment: Environment) -> bool:
+    """Whether an Airflow of one's own is configured here."""
+    return bool(environment.get(DATABASE)) or _is_elsewhere(environment, DATABASE)
+
+
 def airflow_faults(environment: Environment) -> tuple[Finding, ...]:
     """What is wrong with Airflow's variables, errors first, never with a secret in it; nothing where there are none."""
-    if not environment.get(DATABASE):
+    if not is_meant(environment):
         return ()
     found = [Finding(rule.names, rule.message, rule.is_error) for rule in _RULES if rule.is_broken(environment)]
     found += _of_users(environment)
@@ -72,13 +78,23 @@ def _host(url: str) -> str | None:
         return None
 
 
+def _is_elsewhere(environment: Environment, name: str) -> bool:
+    """Whether a command or a secrets backend gives Airflow the value, which we don't see."""
+    return name not in environment and any(environment.get(f"{name}{ending}") for ending in ("_CMD", "_SECRET"))
+
+
 def _is_on(environment: Environment, name: str) -> bool:
     """Of an option whose default is true."""
     return environment.get(name, "true").strip().lower() not in _FALSE
 
 
 def _is_short(name: str, least: int) -> Callable[[Environment], bool]:
-    return lambda environment: len(environment.get(name, "")) < least
+    return lambda environment: not _is_elsewhere(environment, name) and len(environment.get(name, "")) < least
+
+
+def _has_no_key(environment: Environment) -> bool:
+    keys = environment.get(FERNET_KEY, "").split(",")
+    return not _is_elsewhere(environment, FERNET_KEY) and not all(map(is_fernet_key, keys))
 
 
 def _few_places(environment: Environment) -> bool:
@@ -86,27 +102,28 @@ def _few_places(environment: Environment) -> bool:
     return stated.isdigit() and 0 < int(stated) < _LEAST_PLACES
 
 
+_is_short_secret: Final = _is_short("AIRFLOW__API_AUTH__JWT_SECRET", 64)
 _RANDOM: Final = "Make one with `openssl rand -hex 32`"
 _RULES: Final[tuple[_Rule, ...]] = (
     _Rule(
         (DATABASE,),
-        lambda e: e[DATABASE].startswith(("postgresql://", "postgres://")),
+        lambda e: e.get(DATABASE, "").startswith(("postgresql://", "postgres://")),
         "SQLAlchemy takes it for another driver than the one that is installed. Write postgresql+psycopg2://",
     ),
     _Rule(
         (DATABASE,),
-        lambda e: e[DATABASE].startswith("sqlite:"),
+        lambda e: e.get(DATABASE, "").startswith("sqlite:"),
         "SQLite has one writer: under load, tasks fail with `database is locked`. Use PostgreSQL",
         is_error=False,
     ),
     _Rule(
-        ("AIRFLOW__CORE__FERNET_KEY",),
-        lambda e: not all(map(is_fernet_key, e.get("AIRFLOW__CORE__FERNET_KEY", "").split(","))),
+        (FERNET_KEY,),
+        _has_no_key,
         "it must be 32 bytes in URL-safe Base64. Make one with `openssl rand -base64 32 | tr +/ -_`",
     ),
     _Rule(
         ("AIRFLOW__API_AUTH__JWT_SECRET",),
-        _is_short("AIRFLOW__API_AUTH__JWT_SECRET", 64),
+        lambda e: not e.get("AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH") and _is_short_secret(e),
         "it must be 64 or more characters, the same for all parts: without it each makes up its own and refuses the "
         f"others' tasks. {_RANDOM}",
     ),
@@ -132,6 +149,11 @@ _RULES: Final[tuple[_Rule, ...]] = (
             bool(e.get("NEWSWATCH_AIRFLOW_URL")) and _path(e["NEWSWATCH_AIRFLOW_URL"]) != _path(e.get(BASE_URL, ""))
         ),
         "the watchman would ask beside Airflow: the first needs the path of the second",
+    ),
+    _Rule(
+        ("NEWSWATCH_AIRFLOW_URL",),
+        lambda e: e.get("NEWSWATCH_AIRFLOW_URL", "").endswith("/"),
+        "the service of Airflow's web server waits for an answer below it. Leave out the / at its end",
     ),
     _Rule(
         ("AIRFLOW__API__HOST",),

@@ -14,28 +14,31 @@ from observe.condition import Condition, Severity
 from observe.pulse import EndingKey, Pulse
 from store.documents import Document, values
 from store.keys import KIND, read_key
+from store.keys import MOST as MOST_KEYS
 
 SOON: Final = timedelta(days=30)
 """Before the end; of a key that lives shorter a quarter of its life, or it would be reported when it is made."""
 _SHARE: Final = 4
 MISSED: Final = timedelta(days=7)
 """After the end of a key that was in use, as its program may still ask."""
-MOST: Final = 50
-"""Keys that are looked at."""
 _NAME_CHARS: Final = 60
 
 
 def query_of(now: datetime) -> Document:
-    """The search for the keys that end or have ended around `now`, the first to end first."""
+    """The search for the keys in use that end or have ended around `now`, the last to end first: of more than may be in
+    force at a time, those that ended longest ago are left out."""
     around = {"gte": (now - MISSED).isoformat(), "lte": (now + SOON).isoformat()}
-    wanted = [{"term": {"kind": KIND}}, {"range": {"expires_at": around}}]
+    used = {"gte": (now - MISSED - SOON).isoformat()}
+    wanted = [{"term": {"kind": KIND}}, {"range": {"expires_at": around}}, {"range": {"last_used_at": used}}]
     gone = {"exists": {"field": "revoked_at"}}
-    return {"size": MOST, "query": {"bool": {"filter": wanted, "must_not": gone}}, "sort": [{"expires_at": "asc"}]}
+    query = {"bool": {"filter": wanted, "must_not": gone}}
+    return {"size": MOST_KEYS, "query": query, "sort": [{"expires_at": "desc"}]}
 
 
 def read_keys(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer as a field of the pulse, without what only the API needs of a key."""
-    return {"keys": tuple(map(_ending, values(answer["hits"]["hits"], read_key)))}
+    """The answer as a field of the pulse, without what only the API needs of a key; the first to end first."""
+    found = sorted(values(answer["hits"]["hits"], read_key), key=lambda key: key.expires_at)
+    return {"keys": tuple(map(_ending, found))}
 
 
 def _ending(key: ApiKey) -> EndingKey:

@@ -167,6 +167,8 @@ class AuditLog:
         try:
             record = until_written(attempt, lambda: "Others keep writing to the audit log: try again.")
             self._write(record)
+        except DocumentError as error:
+            raise StoreError(f"The audit log can't go on. {error} `newswatch audit check` says more.") from error
         except REFUSALS as error:
             raise store_error(error) from error
         log.info("audit %d %s: %s %r by %r from %r", record.n, record.hash, *_said(record))

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from jobs.context import Context
 from newswatch.api_key import ApiKey, Scope
 from store.keys import KeyStore, Refusal
-from web.problem_json import Door, TroubleError, address_of
+from web.problem_json import Door, TroubleError, address_of, network_of
 from web.security import Dependency
 
 MAX_CHARS: Final = 1_000
@@ -31,14 +31,14 @@ def requires_key(scope: Scope, *, basic: bool = False) -> Dependency:
 
     def key(request: Request) -> ApiKey:
         door: Door = request.app.state.door
-        text, address = _shown(request, basic=basic), address_of(request)
+        text, network = _shown(request, basic=basic), network_of(address_of(request))
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if digest not in door.admitted and (wait := door.refusals.spent_s(address)):
+        if digest not in door.admitted and (wait := door.refusals.spent_s(network)):
             raise _too_many("Too many keys that are none came from your address.", wait)
         here = door.context()
         found = KeyStore(here.es, here.names).admitted(text, here.clock())
         if isinstance(found, Refusal):
-            door.refusals.wait_s(address)
+            door.refusals.wait_s(network)
             door.admitted.discard(digest)
             raise _unauthorised(found.reason, basic=basic)
         door.admitted.add(digest)
@@ -72,7 +72,7 @@ def _shown(request: Request, *, basic: bool) -> str:
 
 def _password(text: str) -> str:
     try:
-        return base64.b64decode(text.strip(), validate=True).decode().partition(":")[2]
+        return base64.b64decode(text.strip(), validate=True).decode().partition(":")[2].strip()
     except (binascii.Error, ValueError) as error:
         raise _unauthorised("The header Authorization can't be read.", basic=True) from error
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -40,6 +41,9 @@ HEADERS: Final = {
 """Of every answer to a machine. There are no CORS headers, so that no other site's script can read one."""
 _REFUSALS: Final = 60
 """Keys that are none, of an address in a minute."""
+_ALL_REFUSALS: Final = 30_000
+"""Of all addresses. It bounds what is remembered; many more, and a few strangers would keep out keys just made."""
+_IPV6_BITS: Final = 64
 _MOST_CHARS: Final = 1_000
 _MOST_FAULTS: Final = 20
 
@@ -79,7 +83,7 @@ def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> 
     `context` is called for each request and may cache.
     """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.door = Door(context, RateBudget(overall, overall), RateBudget(_REFUSALS, 20 * _REFUSALS))
+    app.state.door = Door(context, RateBudget(overall, overall), RateBudget(_REFUSALS, _ALL_REFUSALS))
 
     @app.middleware("http")
     async def walled(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -100,6 +104,17 @@ def machine_app(context: Callable[[], Context], *, title: str, overall: int) -> 
 def address_of(request: Request) -> str:
     """The address of who asks."""
     return request.client.host if request.client else "nowhere"
+
+
+def network_of(address: str) -> str:
+    """What has one budget: the address, or the IPv6 network that one customer has to himself. Pure."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if known.version == 4 or known.ipv4_mapped:
+        return address
+    return str(ip_network((known.packed, _IPV6_BITS), strict=False))
 
 
 def told(

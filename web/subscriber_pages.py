@@ -118,7 +118,7 @@ def change_address(request: Request, here: Here, name: UserName, form: Posted) -
 @changes.post("/subscribers/people")
 def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     """Create, change or remove a person or group of the user's own."""
-    registrar = registrar_of(here, name)
+    registrar = registrar_of(here, name, trusted=request.state.role >= Role.OPERATOR)
 
     def save() -> str:
         subscriber_id = form.text("id")
@@ -141,6 +141,8 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
             now=here.clock(),
         )
         _require_own(made, name)  # one that is there keeps its owner, however its name was typed
+        if registrar.book.subscriber(made.id) is None:
+            registrar.check_name(made.id, name)
         to = [route.to for route in made.routes]
         check_recipients(here, to, name)
         unasked = ask_new_mails(here, to, name, "")  # first, so that nothing is sent before they are held

@@ -2,7 +2,7 @@
 """/usr/local/sbin/newswatch and airflow: that command, with the settings and as the user of the services.
 
 docs/debian.md has it installed. Root alone may read the settings. What this reads, systemd reads the same way; what the
-two, or a shell (`a&b`), could take differently is refused.
+two could take differently is refused. A shell does not read them so: there `a&b` is two commands.
 """
 
 from __future__ import annotations

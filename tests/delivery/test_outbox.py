@@ -266,6 +266,22 @@ def test_years_of_deliveries_from_before_are_spread_by_and_by_while_mails_go_out
     assert not Fanout(press.es, press.names).spread_newest(1)
 
 
+def test_old_deliveries_are_spread_for_whoever_asks_for_them_however_many_he_names(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanout, "_TERMS", 2)
+    old = [owed_on(press, 1, story_id=f"old-{day}", created_at=NOW - timedelta(days=day)) for day in range(1, 7)]
+    for each in old:
+        store_former(press, each, "sent")
+    there = Fanout(press.es, press.names)
+    assert there.spread_of("story_id", [f"old-{day}" for day in (1, 2, 4, 6, 99)]) == 4
+    assert not there.spread_newest(1, {"term": {"recipients": "bob@reader.example"}})
+    assert there.spread_newest(1, {"term": {"recipients": "ann@reader.example"}})
+    assert {each.story_id for each in Outcomes(press.es, press.names).select({"match_all": {}})} == {
+        f"old-{day}" for day in (1, 2, 3, 4, 6)
+    }
+
+
 @pytest.mark.parametrize("at_once", [5_000, 0])
 def test_a_thread_begun_before_goes_on(
     press: Press, posted: Settings, office: PostOffice, monkeypatch: pytest.MonkeyPatch, at_once: int

@@ -22,7 +22,9 @@ from delivery.channels.targets import Closed, Target
 from delivery.compose import MailPlan, plan
 from delivery.confirmed import hold
 from delivery.deliver import deliver
+from delivery.documents import read_delivery
 from delivery.erasure import Erasure
+from delivery.fanout import Fanout
 from delivery.feedback import apply_link
 from delivery.links import Link, Links, signing_keys
 from delivery.mailbox import Mailbox, Mailboxes
@@ -39,6 +41,7 @@ from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
 from store.names import Names
+from store.reading import get_stored
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
@@ -425,8 +428,10 @@ from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 from delivery.channels import outgoing
 from delivery.deliver import deliver
+from delivery.documents import read_delivery
 from newswatch.settings import Settings
 from store.names import Names
+from store.reading import get_stored
 url, prefix, folder, hosts, now = sys.argv[1:]
 sent = outgoing.Outgoing.send
 def killed(*args):
@@ -500,6 +505,9 @@ def test_the_last_messages_are_sent_again_as_the_same_events(desk: Desk, hook: R
     assert desk.deliver() == DeliverReport()
     hook.answer = lambda _: (503, {}, b"")
     assert again(count=2) == Replayed(failed=("its receiver answered 503",))
+    desk.book.delete(OPS)
+    desk.registrar.add_webhook("ops", hook.url, "mallory")
+    assert again(count=2) == Replayed(), "what the former one was sent is not its news"
 
 
 # ── export and erasure ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -554,6 +562,20 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
     assert len(office.to(ANN)) == 1
     assert erasure.erase("person:ann", desk.now, by="ann").counts == {"mailboxes": 1}
     assert desk.registrar.unknown_mails([ANN, "bob@reader.example"]) == [ANN]
+
+
+@pytest.mark.slow
+def test_a_worker_that_read_a_delivery_before_an_erasure_brings_nobody_back(desk: Desk) -> None:
+    es, names = desk.press.es, desk.press.names
+    desk.book.save(a_person(Route(ANN)))
+    owed = desk.owe(a_story(1), ANN, "bob@reader.example")
+    stale = get_stored(es, names.deliveries, [owed.id], read_delivery)
+    Erasure(es, names, desk.book).erase("person:ann", desk.now, by="ann")
+    assert Fanout(es, names)._spread(stale) == 0
+    es.indices.refresh(index=names.outcomes)
+    stored = str(es.search(index=names.outcomes, size=100)["hits"]["hits"])
+    assert "bob@reader.example" in stored
+    assert ANN not in stored
 
 
 def test_an_address_that_another_person_has_too_is_not_erased(desk: Desk) -> None:

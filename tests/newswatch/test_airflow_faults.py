@@ -37,6 +37,27 @@ def test_what_is_right_has_no_fault_nor_has_a_machine_without_airflow() -> None:
     assert airflow_faults(RIGHT | rotated) == ()
 
 
+SECRETS = (
+    DATABASE,
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+)
+
+
+@pytest.mark.parametrize("ending", ["_CMD", "_SECRET"])
+def test_a_secret_that_a_command_or_a_backend_gives_is_not_missing(ending: str) -> None:
+    elsewhere = {f"{name}{ending}": "cat /run/secrets/x" for name in SECRETS}
+    rest = {name: value for name, value in RIGHT.items() if name not in SECRETS}
+    assert airflow_faults(rest | elsewhere) == ()
+    assert airflow_faults(rest | elsewhere | {"AIRFLOW__CORE__FERNET_KEY": "short"}), "what is stated comes first"
+
+
+def test_tokens_may_be_signed_by_a_private_key() -> None:
+    keyed = {name: value for name, value in RIGHT.items() if name != "AIRFLOW__API_AUTH__JWT_SECRET"}
+    assert airflow_faults(keyed | {"AIRFLOW__API_AUTH__JWT_PRIVATE_KEY_PATH": "/etc/newswatch/jwt.key"}) == ()
+
+
 @pytest.mark.parametrize(
     ("wrong", "is_error"),
     [
@@ -50,6 +71,7 @@ def test_what_is_right_has_no_fault_nor_has_a_machine_without_airflow() -> None:
         ({"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:8080/execution/"}, True),
         ({"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:[8080/"}, True),
         ({"NEWSWATCH_AIRFLOW_URL": "http://127.0.0.1:8080"}, True),
+        ({"NEWSWATCH_AIRFLOW_URL": "http://127.0.0.1:8080/airflow/"}, True),
         ({"AIRFLOW__API__HOST": "0.0.0.0"}, False),
         ({"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "true"}, False),
         ({"AIRFLOW__CORE__LOAD_EXAMPLES": "True"}, False),

@@ -28,7 +28,7 @@ from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.client import Client, connect
 from store.documents import dump, feed_document
-from store.keys import KeyStore
+from store.keys import KeyStore, Refusal
 from store.keys import Request as KeyRequest
 from store.mapping import plain_indices
 from store.names import Names
@@ -250,12 +250,15 @@ def test_readers_and_the_operator_are_told_of_the_same_searches(
 
 def test_the_api_keys_that_end_without_their_hashes(client: Client, names: Names, settings: Settings) -> None:
     keys = KeyStore(client, names)
-    made = [keys.create(KeyRequest(f"key {n}", "ann", ["read"], n), by="ann", now=NOW).key for n in (5, 20, 90)]
-    keys.revoke(made[0].id, by="ann", now=NOW)
+    asked = [KeyRequest(f"key {n}", "ann", ["read"], n) for n in (5, 20, 90)]
+    made = [keys.create(each, by="ann", now=NOW) for each in asked]
+    keys.create(KeyRequest("never used", "ann", ["read"], 6), by="ann", now=NOW)
+    assert not [each for each in made if isinstance(keys.admitted(each.text, NOW), Refusal)]
+    keys.revoke(made[0].key.id, by="ann", now=NOW)
     client.indices.refresh(index=names.keys)
     (ending,) = read_pulse(client, names, settings, NOW).keys
     assert (ending.name, ending.owner, ending.expires_at) == ("key 20", "ann", NOW + timedelta(days=20))
-    assert made[1].hash not in str(ending)
+    assert made[1].key.hash not in str(ending)
 
 
 def test_documents_of_nonsense_cost_only_themselves(client: Client, names: Names, settings: Settings) -> None:

@@ -20,13 +20,13 @@ from jobs.context import Context
 from newswatch.api_key import ApiKey, Scope
 from newswatch.origin import coming_from
 from newswatch.settings import Settings
-from store.audit import AuditLog
+from store.audit import HEAD, AuditLog
 from store.keys import MOST_PLACES, KeyRequestError, KeyStore, Refusal, Request, checked
 from store.names import Names
 from tests.factories import NOW
 from tests.web.conftest import Page
 from web.api_keys import requires_key
-from web.problem_json import machine_app
+from web.problem_json import machine_app, network_of
 from web.security import Role
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ class Door:
         def fault() -> None:
             raise RuntimeError("secret")
 
-        self.client = TestClient(machine)
+        self.client, self.known = TestClient(machine), machine.state.door.admitted
 
     def make(self, *scopes: str, owner: str = "ann", per_minute: int = 600, days: int = 30) -> tuple[ApiKey, str]:
         asked = Request("OpenCTI", owner, scopes or ("read",), days, per_minute)
@@ -157,6 +157,12 @@ def test_the_audit_log_has_where_a_key_was_used_from_on_a_day_and_that_it_was_re
     assert recorded("API key refused")[1:] == [("whoever showed it", key.id, "the API, from testclient")]
 
 
+def test_an_audit_log_that_was_edited_by_hand_closes_no_door(door: Door, es: Elasticsearch, names: Names) -> None:
+    _, text = door.make()
+    es.index(index=names.audit, id=HEAD, document={"n": 1}, refresh=True)
+    assert door.ask(f"Bearer {text}")[0] == 200
+
+
 def test_who_tries_keys_out_soon_costs_nothing_and_stops_nobody(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     _, text = door.make()
     assert door.ask(f"Bearer {text}")[0] == 200
@@ -167,6 +173,14 @@ def test_who_tries_keys_out_soon_costs_nothing_and_stops_nobody(door: Door, monk
     assert len(asked) == 60
     monkeypatch.undo()
     assert door.ask(f"Bearer {text}")[0] == 200, "a known key at the same address"
+
+
+def test_a_key_with_space_around_it_is_remembered_once(door: Door) -> None:
+    _, text = door.make()
+    for space in range(4):
+        shown = base64.b64encode(f"opencti:{' ' * space}{text}{chr(9) * space}".encode()).decode()
+        assert door.ask(f"Basic {shown}")[0] == 200
+    assert len(door.known) == 1
 
 
 def test_each_key_has_its_own_rate_and_faults_are_told_without_secrets(door: Door) -> None:
@@ -195,6 +209,21 @@ REFUSED = {
     "days: a key lasts 1 to 730": Request("a", "ann", ("read",), 731),
     "per_minute: 1 to 6,000": Request("a", "ann", ("read",), 1, 0),
 }
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("fe80::1%eth0", "fe80::2", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("nowhere", "testclient", False),
+    ],
+)
+def test_the_addresses_of_one_customer_have_one_budget(one: str, other: str, same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is same
 
 
 def test_a_key_that_can_not_be_is_refused_by_name() -> None:

@@ -141,6 +141,21 @@ def test_a_person_is_kept_exported_and_erased_by_its_owner_alone(page: Page, hoo
     assert book.subscriber("person:ann") is None
 
 
+def test_nobody_takes_over_a_removed_group_that_others_searches_name(page: Page, hook: Receiver) -> None:
+    client = client_of(page, hook)
+    page.visitor.name, page.visitor.role, page.visitor.address = "ann", Role.EDITOR, "ann@reader.example"
+    group = {"id": "group:desk", "routes": "ann@reader.example", "zone": "UTC"}
+    assert send(client, "subscribers/people", **group).status_code == 303
+    named = send(client, "searches/new", name="Ice", query="glacier", recipients="group:desk", do="save")
+    assert named.status_code == 303
+    assert send(client, "subscribers/people", id="group:desk", do="remove").status_code == 303
+    page.visitor.name, page.visitor.address = "bob", "bob@reader.example"
+    taken = send(client, "subscribers/people", **group | {"routes": "bob@reader.example"})
+    assert (taken.status_code, "names group:desk" in taken.text) == (400, True)
+    page.visitor.name, page.visitor.address = "ann", "ann@reader.example"
+    assert send(client, "subscribers/people", **group).status_code == 303
+
+
 def test_who_may_not_change_is_refused_and_a_form_of_elsewhere_too(page: Page, hook: Receiver) -> None:
     client = client_of(page, hook)
     assert client.post("/news/subscribers/chat", data={"csrf": "x", "name": "a", "url": "b"}).status_code == 403
