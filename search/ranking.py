@@ -47,6 +47,9 @@ _HEAD: Final = 10.0
 """For an article whose head, which is title, summary and lead, has all words; a share of it for each word."""
 _LEAD: Final = 60
 """Words of the text that are its lead: two or three sentences."""
+_HEAD_WORDS: Final = 100
+"""Maximum words and pairs of characters that are looked for in the head. A longer query is a text that somebody pasted,
+and a small Elasticsearch takes only so many clauses."""
 _NAMED: Final = 6.0
 """For a word that means an entity, which the article names."""
 _TOPIC: Final = 16.0
@@ -62,8 +65,7 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     weights = {name: _weight(name, wording) for name in names}
     clauses = [_word(_literal(word, wording), _weighed(word, weights)) for word in _scored(wording)]
     clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
-    share = _HEAD / len(wording.words)
-    clauses += [_constant(_in_head(_literal(word, wording)), share) for word in wording.words]
+    clauses += _heads([_literal(word, wording) for word in wording.words])
     parts = {name: _PIECES * weight for name, weight in weights.items()}
     clauses += [_word(piece, parts) for word in wording.words for piece in pieces(word)]
     clauses += [_constant(means(sense), _NAMED) for sense in wording.senses.values()]
@@ -155,6 +157,12 @@ def _beginning(word: str) -> Iterator[Json]:
     if start := beginning(word):
         for field, weight in _BEGINNING.items():
             yield _constant({"prefix": {field: start}}, weight)
+
+
+def _heads(words: Sequence[str]) -> list[Json]:
+    if sum(1 + len(pairs(word)) for word in words) > _HEAD_WORDS:
+        return []
+    return [_constant(_in_head(word), _HEAD / len(words)) for word in words]
 
 
 def _in_head(word: str) -> Json:

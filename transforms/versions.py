@@ -65,11 +65,13 @@ def _signs(part: Callable[[Language], Iterable[str]]) -> tuple[_Sign, ...]:
 
 
 _LETTER = re.compile(r"(?<!\\)\w")
-_TIMES = r"(?:[?*+]|\{[^}]*\})?"
-_CLASS = re.compile(rf"\[(?:\\.|[^\]\\])*\]{_TIMES}")
+_OFTEN = r"\{[^}]*\}"
+_TIMES = rf"(?:(?:[?*+]|{_OFTEN})[?+]?)?"
+"""How often, and whether as seldom (`+?`) or as often (`++`) as may be."""
+_CLASS = re.compile(rf"\[\^?\]?(?:\\.|[^\]\\])*\]{_TIMES}")
 _ESCAPE = re.compile(rf"\\.{_TIMES}")
 _GROUP = re.compile(rf"\([^()]*\){_TIMES}")
-_ONE = re.compile(r".(?:[?*]|\{[^}]*\})|[.^$+]")
+_ONE = re.compile(rf".(?:[?*]|{_OFTEN})[?+]?|\+[?+]?|[.^$]")
 
 
 def stem_of(pattern: str) -> str:

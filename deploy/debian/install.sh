@@ -3,7 +3,7 @@
 #
 #   sh deploy/debian/install.sh
 #
-# What is in /etc/newswatch is left as it is; what is missing there is added.
+# What is in /etc/newswatch is left as it is, but a taxonomy that nobody changed; what is missing there is added.
 set -eu
 umask 022
 
@@ -51,8 +51,6 @@ fi
 # ── the settings and the data ──
 install -d -o root -g newswatch -m 0750 $settings
 install -d -o newswatch -g newswatch -m 0700 $home
-for name in feeds.yaml alerts.yaml taxonomy.yaml; do
-  [ -e $settings/$name ] || install -o root -g newswatch -m 0640 config/$name $settings/$name
-done
+sh deploy/debian/files.sh $settings $programs/config-as-shipped
 [ -e $settings/environment ] || sh docker/make-env.sh $settings/environment deploy/debian/environment.example
 echo "newswatch is installed. Next: docs/debian.md, or after an update: systemctl restart newswatch.target newswatch-watch"

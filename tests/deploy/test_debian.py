@@ -117,7 +117,36 @@ def test_what_shells_and_systemd_read_differently_is_refused_without_its_value(l
     assert line.partition("=")[2] not in str(refused.value)
 
 
-@pytest.mark.parametrize("script", ["install.sh"])
+def test_an_update_renews_a_taxonomy_that_nobody_changed_and_says_so_of_another(tmp_path: Path) -> None:
+    checkout, etc, shipped = tmp_path / "checkout", tmp_path / "etc", tmp_path / "shipped"
+    files = {name: checkout / "config" / name for name in ("feeds.yaml", "alerts.yaml", "taxonomy.yaml")}
+    script = checkout / "deploy/debian/files.sh"
+    for folder in (etc, script.parent, checkout / "config"):
+        folder.mkdir(parents=True)
+    shutil.copy(FOLDER / script.name, script)
+
+    def update(edition: str) -> str:
+        for file in files.values():
+            file.write_text(edition)
+        # As anybody, since a test may be root and has no group newswatch.
+        plain = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        return subprocess.run(
+            ["sh", script, etc, shipped], capture_output=True, text=True, check=True, env=plain
+        ).stderr
+
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    taxonomy = etc / "taxonomy.yaml"
+    assert (update("1"), update("2"), taxonomy.read_text()) == ("", "", "2")
+    assert (etc / "feeds.yaml").read_text() == (etc / "alerts.yaml").read_text() == "1", "they are the host's own"
+    taxonomy.write_text("mine")
+    assert (update("2"), taxonomy.read_text()) == ("", "mine")
+    assert "has changes of your own" in update("3")
+    assert [taxonomy.read_text(), *(path.read_text() for path in sorted(shipped.iterdir()))] == ["mine", "3", "2"]
+    assert update("3") == "", "it is said once"
+
+
+@pytest.mark.parametrize("script", ["install.sh", "files.sh"])
 def test_a_script_can_be_read(script: str) -> None:
     subprocess.run(["sh", "-n", FOLDER / script], check=True)
 

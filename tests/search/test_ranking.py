@@ -98,6 +98,20 @@ def test_a_lead_that_says_it_comes_before_a_text_that_says_it_often_later(es: El
     assert _names(find(es, names, "ceasefire Yemen", now=NOW)) == ["lead", "often"]
 
 
+PASTED = {
+    "words": " ".join(f"ceasefire{n}" for n in range(310)),
+    "dense": "".join(chr(0x4E00 + 7 * n) for n in range(330)),
+}
+
+
+@pytest.mark.parametrize("pasted", PASTED.values(), ids=PASTED)
+def test_a_pasted_text_is_within_the_clauses_that_a_small_elasticsearch_takes(
+    es: Elasticsearch, names: Names, pasted: str
+) -> None:
+    stock(es, names, [_article("zh", "快讯", pasted, language="zh"), _article("ar", "عاجل", language="ar")])
+    assert _names(find(es, names, pasted, now=NOW)) == ["zh"]
+
+
 def test_of_two_that_say_it_alike_the_one_with_a_main_topic_comes_first(es: Elasticsearch, names: Names) -> None:
     older = NOW - timedelta(days=2)
     topical = _article("topical", "Bridge closed in Lyon", tags=(TERRORISM,), published=older)

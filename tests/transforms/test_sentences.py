@@ -46,6 +46,11 @@ def test_nothing_is_left_out(text: str) -> None:
     assert at == len(folded)
 
 
+@pytest.mark.parametrize("row", ["." * 100_000, '?"' * 50_000, "." * 50_000 + '"' * 50_000])
+def test_a_row_of_marks_is_read_once(row: str) -> None:
+    assert list(spans(f"{row}a. b")) == [(0, len(row) + 4)]  # after a single letter it goes on
+
+
 DAY, SNOW, TOWN = "it rained all day.", "it snowed.", "it rained all over town."
 SAID_TWICE = {
     "the summary begins the text": ([["a title"], [DAY], [DAY, SNOW]], [[False], [True], [False, False]]),

@@ -549,6 +549,22 @@ def test_a_comma_before_the_alliance_makes_no_list_in_chinese(tagger: Tagger) ->
     assert begun.probability > 0.7 > 0.3 > listed.probability
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("zh", "东北约70%地区降雨，河北约三成。"),
+        ("zh", "基地以北约130公里处有军队。"),
+        ("zh", "北约克市民欢呼。"),
+        ("ko", "미나토구에서 축제가 열렸다. 아나토미 수업도 있다."),
+    ],
+)
+def test_words_and_numbers_around_the_alliances_letters_are_not_the_alliance(
+    tagger: Tagger, language: str, text: str
+) -> None:
+    found = tagger.tag(title="", text=text, language=language)
+    assert "nato" not in {tag.tag for tag in found.tags} | {entity.id for entity in found.entities}
+
+
 def test_who_shares_the_secretary_generals_name_is_not_the_alliance(tagger: Tagger) -> None:
     text = "За словами Камілли Столтенберг, надлишкової смертності немає. Армія щепила солдатів."
     found = tagger.tag(title="", text=text, language="uk")

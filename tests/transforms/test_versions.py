@@ -88,7 +88,15 @@ def test_a_stem_stands_in_all_that_its_pattern_matches(pattern: str, data: st.Da
 
 
 @pytest.mark.parametrize(
-    ("pattern", "stem"), [("one|two", ""), ("a(?:b|c(?:d)?)ef+", "ef"), (r"x[(\]y]{2}(?:a{2}|b)?wi?de", "de"), ("", "")]
+    ("pattern", "stem"),
+    [
+        ("one|two", ""),
+        ("a(?:b|c(?:d)?)ef+", "ef"),
+        (r"x[(\]y]{2}(?:a{2}|b)?wi?de", "de"),
+        ("ab.*?cde", "cde"),
+        (r"a\w+?c{2}?d*+ef++ghi(?:i|j)+?k[]l]m", "ghi"),
+        ("", ""),
+    ],
 )
 def test_a_stem_is_only_what_must_be_there(pattern: str, stem: str) -> None:
     assert stem_of(pattern) == stem
