@@ -265,7 +265,7 @@ def _given_up(batch: Batch, now: datetime) -> Batch:
 
 
 def _unmatched(batch: Batch, now: datetime) -> Batch:
-    return replace(batch, state=BatchState.INDEXED, indexed_at=now, matched_at=None)
+    return replace(batch, state=BatchState.INDEXED, indexed_at=now)
 
 
 def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
