@@ -21,7 +21,7 @@ from delivery.outbox import Outbox
 from delivery.parting import after_joins, joined
 from jobs.context import Context
 from jobs.encoder import encoder_of
-from newswatch.batch import Batch
+from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError, StoreError
 from store.across import Across
@@ -54,6 +54,8 @@ def join_across(context: Context, waiting: Stored[Batch], hold: Hold) -> Stored[
     Raises:
         StoreError: Elasticsearch is unavailable, or the turn is lost: nothing is lost; run it again.
     """
+    if waiting.value.state is BatchState.MATCHED and not waiting.value.abandoned:
+        return waiting  # it was joined then, and some saved search could not be run
     if waiting.value.joined:
         _carry_out(context, waiting.value.joined, hold)
     encoder = encoder_of(context)

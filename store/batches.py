@@ -163,7 +163,7 @@ class BatchStore:
         Raises:
             elasticsearch's errors: the index can't be written to.
         """
-        batch = replace(was.value, joined=(*was.value.joined, *joined))
+        batch = replace(was.value, joined=tuple(dict.fromkeys((*was.value.joined, *joined))))
         return put(self._es, self._index, was.id, batch, dump(batch), was)
 
     def match_again_since(self, since: datetime, *, now: datetime) -> None:

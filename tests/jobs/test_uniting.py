@@ -15,12 +15,12 @@ from delivery.links import Link
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from jobs.match import match
-from jobs.parting import split
+from jobs.parting import join, split
 from jobs.uniting import join_across
 from newswatch.article import Article, Meaning, Tag
 from newswatch.batch import Batch, BatchState
 from newswatch.delivery import DeliveryState
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from search.story_view import read_story
 from store.batches import BatchStore
 from store.stories import Stories
@@ -122,6 +122,9 @@ def test_two_stories_that_were_mailed_become_one_and_nobody_is_told_again(here: 
     story = read_story(here.context.es, here.context.names, french.id)
     assert story is not None
     assert story.id == english.id, "links to the old story lead to the new one"
+
+    with pytest.raises(NewswatchError, match=f"joined with {english.id}"):
+        join(here.context, "another", french.id, "ann")
 
     # A person parts them: later reports don't bring them together again.
     done = split(here.context, english.id, [french.id, more.id], "ann")
