@@ -181,7 +181,7 @@ class Across:
         return found
 
 
-_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_by"]
+_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_at", "placed_by"]
 
 
 def _of_batch(batch: Batch) -> Document:
@@ -214,7 +214,17 @@ def _encoded(batch: Batch, article_id: str, document: Mapping[str, Any]) -> Enco
         datetime.fromisoformat(document["time"]).astimezone(UTC),
         vector,
         document.get("story_id") or article_id,
-        # Matched again, it brings nothing that has just begun: a person may have parted it since.
-        is_new=batch.matched_at is None and batch.seq_from <= int(document["seq"]) < batch.seq_to,
+        is_new=_has_come_with(batch, document),
         by_person=bool(document.get("placed_by")),
     )
+
+
+def _has_come_with(batch: Batch, document: Mapping[str, Any]) -> bool:
+    """Whether an article has just come, so that no person has parted it from another yet.
+
+    A batch that is matched again brings nothing new, nor does an edit of an article that has its place.
+    """
+    if batch.matched_at or not batch.seq_from <= int(document["seq"]) < batch.seq_to:
+        return False
+    placed_at = document.get("placed_at")
+    return not placed_at or datetime.fromisoformat(placed_at) >= batch.created_at

@@ -17,7 +17,7 @@ from delivery.outbox import Outbox
 from jobs.match import match
 from jobs.parting import join, split
 from jobs.uniting import join_across
-from newswatch.article import Article, Meaning, Tag
+from newswatch.article import Article, Meaning, Tag, Version
 from newswatch.batch import Batch, BatchState
 from newswatch.delivery import DeliveryState
 from newswatch.errors import NewswatchError, StoreError
@@ -133,6 +133,12 @@ def test_two_stories_that_were_mailed_become_one_and_nobody_is_told_again(here: 
     indexed(here, report(4, "fr", 10, hours=3))
     batches.match_again_since(here.now - timedelta(days=1), now=here.now)  # the batch, too, that noted their joining
     match(here.context)
+    here.wait(hours=1)
+    edited = Version(here.now, english.title, "hash", ("text",))
+    for article in (english, french):
+        indexed(here, replace(article, text=f"{article.text} It rained.", versions=(edited,), first_seen=here.now))
+    match(here.context)
+    assert here.articles().get([english.id])[english.id].version == 2
     stories = {one.id: one.story_id for one in here.articles().get(ids).values()}
     assert stories == {english.id: english.id, french.id: french.id, more.id: french.id}
 
