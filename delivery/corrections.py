@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -67,14 +67,21 @@ def enqueue_corrections(
     outbox = Outbox(es, names)
     outbox.refresh()
     Fanout(es, names).spread({"terms": {"article_id": list(corrected)}})
-    made: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
-    for sent, told in outbox.of_articles(list(corrected)):
-        one = walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
-        if one is not None:
-            made[one.alert_id, one.article_id].append(one)
-    known = {stored.id for stored in outbox.get(one.id for some in made.values() for one in some)}
-    owed = (once(some, corrected[article_id][0].story_id, known) for (_, article_id), some in made.items())
-    return outbox.add(owed, bulkhead=walls)
+    made = (
+        walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
+        for sent, told in outbox.of_articles(list(corrected))
+    )
+    stories = {article_id: article.story_id for article_id, (article, _) in corrected.items()}
+    return outbox.add(_once_each(outbox, filter(None, made), stories), bulkhead=walls)
+
+
+def _once_each(outbox: Outbox, made: Iterable[Delivery], stories: Mapping[str, str]) -> Iterator[Delivery]:
+    of_article: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for one in made:
+        of_article[one.alert_id, one.article_id].append(one)
+    known = {stored.id for stored in outbox.get(one.id for some in of_article.values() for one in some)}
+    for (_, article_id), some in of_article.items():
+        yield once(some, stories[article_id], known)
 
 
 def once(made: Sequence[Delivery], story_id: str, known: Collection[str]) -> Delivery:
