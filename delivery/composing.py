@@ -178,14 +178,14 @@ class Composer:
 
     def _with_abroad(self, stories: Sequence[MailStory], languages: Collection[str]) -> list[MailStory]:
         """The stories with who reports them in other languages, in the reader's `languages` first."""
-        several = [s.item.story_id for s in stories if s.article and len(s.languages) > 1]
+        several = [s.story_id for s in stories if s.article and len(s.languages) > 1]
         found = first_of_languages(self._es, self._names.articles, several)
-        return [replace(s, abroad=abroad(s, found.get(s.item.story_id, ()), languages)) for s in stories]
+        return [replace(s, abroad=abroad(s, found.get(s.story_id, ()), languages)) for s in stories]
 
     def _with_reports(self, stories: Sequence[MailStory]) -> list[MailStory]:
         """The stories with their first original articles; with their own at least."""
-        found = first_reports(self._es, self._names.articles, [s.item.story_id for s in stories if s.article], REPORTS)
-        return [replace(s, reports=found.get(s.item.story_id, ()) or (s.article,)) if s.article else s for s in stories]
+        found = first_reports(self._es, self._names.articles, [s.story_id for s in stories if s.article], REPORTS)
+        return [replace(s, reports=found.get(s.story_id, ()) or (s.article,)) if s.article else s for s in stories]
 
     def _changed(self, mail: Mail) -> tuple[str, ...]:
         """What changed since the last briefing; stories of the last `_EARLIER` that go on are named."""
@@ -259,10 +259,11 @@ class Composer:
         lacking = wanted - articles.keys()
         if lacking and (unreadable := ArticleStore(self._es, self._names).exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        facts = self._reads.facts([item.story_id for item in mail.items])
+        now_in = {item.story_id: story_now(item, articles) for item in mail.items}
+        facts = self._reads.facts(list(dict.fromkeys(now_in.values())))
         stories, gone, repeated = [], [], []
         for item in mail.items:
-            story = story_of(item, articles, facts[item.story_id], known.get(item.story_id, ()))
+            story = story_of(item, articles, facts[now_in[item.story_id]], known.get(item.story_id, ()))
             if story is None:
                 gone += [d.id for d in item.deliveries]
             elif not mail.again and repeats_only(story):
@@ -283,6 +284,12 @@ class Composer:
         return {
             name: passages.get((search_id, article_id), ()) for name, (search_id, _, _, article_id) in wanted.items()
         }
+
+
+def story_now(item: MailItem, articles: Mapping[str, Article]) -> str:
+    """The story that the item's article is in now; it may have been joined with another since it was enqueued. Pure."""
+    article = articles.get(item.article_id)
+    return (article.story_id if article else "") or item.story_id
 
 
 def story_of(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -70,7 +71,27 @@ def enqueue_corrections(
         walls.attempt("mail", sent.id, partial(correction, sent, told, *corrected[sent.article_id], now))
         for sent, told in outbox.of_articles(list(corrected))
     )
-    return outbox.add((delivery for delivery in made if delivery is not None), bulkhead=walls)
+    stories = {article_id: article.story_id for article_id, (article, _) in corrected.items()}
+    return outbox.add(_once_each(outbox, filter(None, made), stories), bulkhead=walls)
+
+
+def _once_each(outbox: Outbox, made: Iterable[Delivery], stories: Mapping[str, str]) -> Iterator[Delivery]:
+    of_article: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for one in made:
+        of_article[one.alert_id, one.article_id].append(one)
+    known = {stored.id for stored in outbox.get(one.id for some in of_article.values() for one in some)}
+    for (_, article_id), some in of_article.items():
+        yield once(some, stories[article_id], known)
+
+
+def once(made: Sequence[Delivery], story_id: str, known: Collection[str]) -> Delivery:
+    """Of the corrections of one article for one saved search, the one to enqueue.
+
+    There are several if its story was joined with another, where what was mailed is noted, too. If one is `known` in
+    the outbox it stays that one; else it is on the article's story. Pure.
+    """
+    chosen = min(made, key=lambda one: (one.id not in known, one.story_id != story_id, one.id))
+    return replace(chosen, recipients=tuple(dict.fromkeys(who for one in (chosen, *made) for who in one.recipients)))
 
 
 def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Iterable[tuple[Article, Announcement]]:

@@ -95,7 +95,14 @@ def _apply(es: Client, names: Names, link: Link, now: datetime) -> None:
     if link.action == "confirm":
         confirm_mail(es, names, link.recipient, now)
         return
-    Mailboxes(es, names).change(link.recipient, _change(link, now))
+    stories = _stories(es, names, link.story_id) if link.action == "ack" else ()
+    Mailboxes(es, names).change(link.recipient, _change(link, now, stories))
+
+
+def _stories(es: Client, names: Names, story_id: str) -> tuple[str, ...]:
+    """The story, and the one that it was joined with, whose name its first report has now."""
+    first = ArticleStore(es, names).get([story_id]).get(story_id)
+    return tuple(dict.fromkeys((story_id, *((first.story_id,) if first and first.story_id else ()))))
 
 
 def _tags(es: Client, names: Names, article_id: str) -> tuple[str, ...]:
@@ -116,8 +123,8 @@ def _label_id(label: Label) -> str:
     return hashlib.sha256(f"{label.alert_id}~{label.story_id}~{label.recipient}".encode()).hexdigest()[:32]
 
 
-def _change(link: Link, now: datetime) -> Callable[[Mailbox], Mailbox]:
-    """The change to the mailbox that a link requests. Pure."""
+def _change(link: Link, now: datetime, stories: Collection[str]) -> Callable[[Mailbox], Mailbox]:
+    """The change to the mailbox that a link requests; one that acknowledges is about `stories`. Pure."""
     ids = link.saved_search_ids.split(",")
 
     def changed(box: Mailbox) -> Mailbox:
@@ -132,7 +139,7 @@ def _change(link: Link, now: datetime) -> Callable[[Mailbox], Mailbox]:
                 return replace(box, muted={i: until for i, until in box.muted.items() if i not in ids})
             case _:
                 recent = {story: when for story, when in box.acknowledged.items() if when > now - _REMEMBERED}
-                return replace(box, acknowledged={**recent, link.story_id: now})
+                return replace(box, acknowledged=recent | dict.fromkeys(stories, now))
 
     return changed
 

@@ -14,6 +14,8 @@ from newswatch.delivery import Delivery, DeliveryState, Outcome
 
 MUTED: Final = "muted until"
 """How the reason begins for which a muted saved search's deliveries are suppressed."""
+JOINED: Final = "joined with the story"
+"""How the reason begins for which a delivery on a story that was joined with another is suppressed."""
 _ORDER: Final = (DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED)
 
 

@@ -17,7 +17,7 @@ from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, outcome_id, read_delivery
 from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
-from delivery.made import event_delivery, match_delivery, requeued
+from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
 from delivery.outcomes import Outcomes
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
@@ -265,7 +265,13 @@ class Outbox:
 
     def requeue(self, alert_id: str, now: datetime) -> int:
         """Requeue the deliveries of a saved search that its mute suppressed; returns their number."""
-        return self._outcomes.requeue(alert_id, lambda delivery: requeued(delivery, now))
+        of_search = {"term": {"alert_id": alert_id}}
+        return self._outcomes.requeue(of_search, of_search, MUTED, partial(requeued, now=now))
+
+    def owe_again(self, ids: Collection[str], now: datetime) -> int:
+        """Requeue what was withdrawn of these deliveries because their story was joined with another; their number."""
+        these, theirs = {"ids": {"values": sorted(ids)}}, {"terms": {"delivery_id": sorted(ids)}}
+        return self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now)) if ids else 0
 
 
 def _due(now: datetime) -> Document:

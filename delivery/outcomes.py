@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from delivery.documents import (
@@ -22,7 +23,7 @@ from delivery.documents import (
     read_outcome,
 )
 from delivery.fanout import PENDING, Fanout
-from delivery.made import MUTED, for_recipient
+from delivery.made import for_recipient
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
 from store import bulk
@@ -236,24 +237,28 @@ class Outcomes:
                 actions.append(bulk.merge(self._deliveries, each.id, {"detail": {"passages": passages_of(each)}}))
         return actions
 
-    def requeue(self, alert_id: str, change: Callable[[Delivery], Delivery]) -> int:
-        """Let what the mute of a saved search suppressed wait again; returns the number of deliveries.
+    def requeue(
+        self, deliveries: Document, outcomes: Document, why: str, change: Callable[[Delivery], Delivery]
+    ) -> int:
+        """Let what was suppressed for a reason that begins with `why` wait again; returns the number of deliveries.
+
+        The query `deliveries` finds them, and `outcomes` their outcomes.
 
         `change` gives a delivery its new time. The deliveries are written first: killed in between, the call finds the
         outcomes again.
         """
         fanout = Fanout(self._es, self._names)
         fanout.refresh()
-        fanout.spread({"term": {"alert_id": alert_id}})
-        muted = [{"term": {"alert_id": alert_id}}, {"term": {"state": DeliveryState.SUPPRESSED}}]
-        query = {"bool": {"filter": [*muted, {"prefix": {"error": MUTED}}]}}
+        fanout.spread(deliveries)
+        suppressed = [outcomes, {"term": {"state": DeliveryState.SUPPRESSED}}]
+        query = {"bool": {"filter": [*suppressed, {"prefix": {"error": why}}]}}
         parcels = self.parcels([hit["_id"] for hit in every(self._es, self._index, query, source=False)])
         moved = {p.id: change(replace(self._bodies[p.id], outcomes=())) for p in parcels}
         opened = [bulk.merge(self._deliveries, name, _requeued(new)) for name, new in moved.items()]
         list(map(bulk.require, bulk.write(self._es, opened)))
         self._bodies |= moved
         again = [replace(p, delivery=for_recipient(moved[p.id], p.outcome)) for p in parcels]
-        self.acknowledge(again, _waiting_again)
+        self.acknowledge(again, partial(_waiting_again, why))
         # Again, as a worker that settled them in between found that nobody waits.
         list(map(bulk.require, bulk.write(self._es, opened)))
         return len(moved)
@@ -265,11 +270,11 @@ def _requeued(new: Delivery) -> Document:
     return fields | {"detail": fields}
 
 
-def _waiting_again(parcel: Parcel) -> Outcome:
-    """The outcome, pending again if the search's mute had suppressed it."""
+def _waiting_again(why: str, parcel: Parcel) -> Outcome:
+    """The outcome, pending again if it was suppressed for a reason that begins with `why`."""
     was = parcel.outcome
-    muted = was.state is DeliveryState.SUPPRESSED and (was.error or "").startswith(MUTED)
-    return Outcome(was.recipient, attempts=was.attempts) if muted else was
+    suppressed = was.state is DeliveryState.SUPPRESSED and (was.error or "").startswith(why)
+    return Outcome(was.recipient, attempts=was.attempts) if suppressed else was
 
 
 def _as_written(parcel: Parcel, outcome: Outcome, result: bulk.Written) -> Parcel:

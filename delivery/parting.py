@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from delivery.made import match_delivery
+from delivery.made import JOINED, match_delivery
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
@@ -78,12 +78,26 @@ def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> Afte
     withdrawn: list[Withdrawal] = []
     for story, to in into.items():
         known, of_other = _by_alert(of_story[to]), _by_alert(of_story[story])
-        told += [_as_told(made[0], to) for alert_id, made in of_other.items() if alert_id not in known]
+        for alert_id, made in of_other.items():
+            told += _noted(made, known.get(alert_id, ()), to)
         readers = told_of(of_story[to])
         both = {alert_id: made for alert_id, made in of_other.items() if readers.get(alert_id)}
         withdrawn += [Withdrawal(tuple(made), to, readers[alert_id]) for alert_id, made in both.items()]
         of_story[to] += of_story[story]
     return AfterJoins(tuple(told), tuple(withdrawn))
+
+
+def _noted(made: Sequence[Delivery], known: Sequence[Delivery], to: str) -> Iterator[Delivery]:
+    """The notes of what a saved search tells of the story that moves, beside what is `known` of the other one.
+
+    Each of its reports, as a later version of one matches again: an unknown one would be mailed as an update.
+    """
+    articles = {delivery.article_id for delivery in known}
+    for delivery in made:
+        if delivery.article_id not in articles:
+            noted = _as_told(delivery, to)
+            yield replace(noted, kind="update") if articles else noted
+            articles.add(delivery.article_id)
 
 
 def told_of(deliveries: Sequence[Delivery]) -> dict[str, frozenset[str]]:
@@ -102,16 +116,18 @@ def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -
     """
     if outcome.state is not DeliveryState.PENDING or outcome.key or outcome.recipient not in readers:
         return outcome
-    return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"joined with the story {to}")
+    return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"{JOINED} {to}")
 
 
 def _as_told(delivery: Delivery, to: str) -> Delivery:
     """The note that a story was told by a delivery on another one, so that later reports follow it."""
     noted = replace(delivery, story_id=to, kind="story")
-    if delivery.state is not DeliveryState.PENDING:
-        return noted
     told = f"told under the story {delivery.story_id}"
-    return replace(noted, state=DeliveryState.SUPPRESSED, suppressed_by=told, outcomes=())
+    if delivery.state in (DeliveryState.PENDING, DeliveryState.SUPPRESSED):
+        return replace(noted, state=DeliveryState.SUPPRESSED, suppressed_by=told, outcomes=())
+    # What a mute holds back waits again on the delivery itself, not on its note, too.
+    held = DeliveryState.SUPPRESSED
+    return replace(noted, outcomes=tuple(replace(o, error=told) if o.state is held else o for o in delivery.outcomes))
 
 
 def _by_alert(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:

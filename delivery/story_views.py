@@ -70,6 +70,11 @@ class MailStory:
     abroad: tuple[Article, ...] = ()
     """The first reports in other languages than its article's, the reader's languages first."""
 
+    @property
+    def story_id(self) -> str:
+        """The story that its article is in now: that of the item may have been joined with another meanwhile."""
+        return (self.article.story_id if self.article else "") or self.item.story_id
+
 
 def story_view(
     story: MailStory,
@@ -230,7 +235,7 @@ def _about(
         topics=topic_views(article.tags, topics) if item.kind == "story" else (),
         why_url=page_url("article", article.id, settings, key),
         news_url=page_url("story", item.story_id, settings, key),
-        kibana_url=_kibana_url(item.story_id, settings),
+        kibana_url=_kibana_url(article.story_id or item.story_id, settings),
     )
 
 

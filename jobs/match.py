@@ -118,7 +118,9 @@ def _match_one(
     window = timedelta(days=context.settings.story_window_days)
     stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
     stories.place(waiting.value, now=context.clock(), hold=hold)
-    waiting = join_across(context, waiting, hold)
+    # A fault in joining costs no mail. If it had noted joins, the batch is matched once more, which goes on with them.
+    across = f"{waiting.value.id} across languages"
+    waiting = walls.attempt("batch", across, partial(join_across, context, waiting, hold)) or waiting
     if waiting.value.imported:  # its import died before this step
         BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock())
         return replace(report, batches=(*report.batches, waiting.value.number))

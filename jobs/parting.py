@@ -15,6 +15,7 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError
+from store.articles import ArticleStore
 from store.audit import Deed
 from store.story_members import Member, StoryMembers
 from store.turns import turn
@@ -63,7 +64,10 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         hold()
         context.audit.record(Deed(by, "story split", story_id, details=f"{len(parted)} articles to {to}"))
         moved = members.move(parted, to, by)
-        return Parted(to, moved, outbox.add(owed).created)
+        created = outbox.add(owed).created
+        # What waited on the story of that name was withdrawn when it was joined: it is owed now.
+        again = outbox.owe_again([one.id for one in owed if one.story_id == to], context.clock())
+        return Parted(to, moved, created + again)
 
 
 def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
@@ -78,6 +82,8 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
     with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
         moving = members.of([other_id])
+        if not moving and (now := _now(context, other_id)) not in (story_id, other_id):
+            raise NewswatchError(f"The story {other_id} was joined with {now}: name that one.")
         if not members.of([story_id]):
             raise NewswatchError(f"There is no story {story_id}, or it is older than what is kept.")
         outbox.refresh()
@@ -87,6 +93,12 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         context.audit.record(Deed(by, "stories joined", story_id, details=f"{len(moving)} articles of {other_id}"))
         done = unite(context, {other_id: story_id}, moving, hold, by=by)
         return Parted(story_id, done.moved, done.noted)
+
+
+def _now(context: Context, story_id: str) -> str:
+    """The story that the first report of this one is in now; its own id if that report is gone."""
+    first = ArticleStore(context.es, context.names).get([story_id]).get(story_id)
+    return (first.story_id if first else "") or story_id
 
 
 def _parted(here: Sequence[Member], story_id: str, wanted: Collection[str]) -> list[Member]:

@@ -21,7 +21,7 @@ from delivery.outbox import Outbox
 from delivery.parting import after_joins, joined
 from jobs.context import Context
 from jobs.encoder import encoder_of
-from newswatch.batch import Batch
+from newswatch.batch import Batch, BatchState
 from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError, StoreError
 from store.across import Across
@@ -54,6 +54,8 @@ def join_across(context: Context, waiting: Stored[Batch], hold: Hold) -> Stored[
     Raises:
         StoreError: Elasticsearch is unavailable, or the turn is lost: nothing is lost; run it again.
     """
+    if waiting.value.state is BatchState.MATCHED and not waiting.value.abandoned:
+        return waiting  # it was joined then, and some saved search could not be run
     if waiting.value.joined:
         _carry_out(context, waiting.value.joined, hold)
     encoder = encoder_of(context)
@@ -78,7 +80,11 @@ def _carry_out(context: Context, joins: Sequence[tuple[str, str]], hold: Hold) -
     into = _followed(context, joins)
     members = StoryMembers(context.es, context.names)
     try:
-        united = unite(context, into, members.of(into) if into else [], hold)
+        moving = members.of(into) if into else []
+        # Noted before, and parted by a person since: what he has decided stays.
+        formed = {member.value[0].story_id for member in moving if member.value[0].placed_by}
+        into = {story: to for story, to in into.items() if story not in formed}
+        united = unite(context, into, moving, hold)
     except StoreError:
         raise
     except NewswatchError as error:
@@ -88,7 +94,8 @@ def _carry_out(context: Context, joins: Sequence[tuple[str, str]], hold: Hold) -
         for one, other in into.items():
             _carry_out(context, [(one, other)], hold)
     else:
-        log.info("%s stories joined across languages: %s articles moved", len(into), united.moved)
+        if united.moved:  # not what was carried out before
+            log.info("%s stories joined across languages: %s articles moved", len(into), united.moved)
 
 
 def _followed(context: Context, joins: Sequence[tuple[str, str]]) -> dict[str, str]:
@@ -121,13 +128,19 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
         for withdrawal in plan.withdrawn:
             change = partial(joined, to=withdrawal.to, readers=withdrawal.readers, now=now)
             outbox.release(withdrawal.deliveries, change, now)
-        _acknowledge(context, told, into, now)
+    else:
+        told = []
     hold()
-    return United(StoryMembers(context.es, context.names).unite(moving, into, by), noted)
+    moved = StoryMembers(context.es, context.names).unite(moving, into, by)
+    _acknowledge(context, told, into, now)
+    return United(moved, noted)
 
 
 def _acknowledge(context: Context, told: Sequence[Delivery], into: Mapping[str, str], now: datetime) -> None:
-    """Whoever wanted no more mails on a story wants none on the one that it is joined with."""
+    """Whoever wanted no more mails on a story wants none on the one that it is joined with.
+
+    After its articles have moved: from then on, who says so says it of both (`delivery.feedback`).
+    """
     readers = sorted({one.recipient for delivery in told if delivery.story_id in into for one in delivery.outcomes})
     boxes = Mailboxes(context.es, context.names)
     for box in boxes.many(readers):

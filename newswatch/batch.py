@@ -34,6 +34,7 @@ class Batch:
     counts: Mapping[str, int | float] = field(default_factory=dict)
     indexed_at: datetime | None = None
     matched_at: datetime | None = None
+    """When it was last matched, also while it waits to be matched again."""
     abandoned: bool = False
     """Its worker was presumed dead; the articles it had written are matched."""
     imported: bool = False

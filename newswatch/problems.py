@@ -39,7 +39,7 @@ ADVICE: Final[Mapping[ProblemKind, str]] = {
     "search": "It sends no mails until it is corrected: open the saved search and save it again.",
     "recipient": "The other recipients get their mails. Correct the address in the saved searches that name it.",
     "mail": "The other mails are sent. This one stays in the outbox and is tried again.",
-    "batch": "The other batches are processed. The next run tries this one again.",
+    "batch": "The other batches are processed. The next run tries this one again, but for joining across languages.",
     "hub": "Readers get the feeds as ever, only not at once. The next run tells the hub again.",
     "archive": "Articles are read, tagged and mailed as ever; only the bytes they were read from are not kept.",
 }

@@ -1,6 +1,6 @@
 """Brings the stories that `transforms.across` compares from Elasticsearch, and encodes what has become of interest.
 
-A page of stories takes five requests, however many there are.
+A page of stories takes five rounds of requests, however many stories there are; each brings up to ten megabytes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.batch import Batch
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from store.documents import Document, values
 from store.names import Names
 from store.times import within
@@ -43,6 +44,8 @@ _ABROAD = 30
 """Articles in other languages for each story: some for each language."""
 _RIVALS = 5
 """Articles that are nearest to a story that may be joined, in the languages of the other."""
+_AT_ONCE = 200
+"""Searches in one request: of `MOST` articles each, a kilobyte an article."""
 _LOOKED = 150
 """Articles that the search for neighbours looks at in each segment; more is more exact, and slower."""
 
@@ -81,6 +84,7 @@ class Across:
 
         Raises:
             StoreError: Elasticsearch can't answer.
+            NewswatchError: it refuses the question: asked again, it would again.
         """
         (latest,) = self._asked([(self._latest(), OF_DOMAIN)], batch)
         common = domain([one.vector for one in latest])
@@ -165,18 +169,19 @@ class Across:
 
     def _asked(self, asked: Sequence[tuple[Document, int]], batch: Batch) -> list[list[Encoded]]:
         """The articles that each search finds; one that can't be read is left out and reported."""
-        if not asked:
-            return []
-        searches: list[Document] = []
-        for body, size in asked:
-            searches += [{}, body | {"size": size, "_source": _NEEDED}]
-        answers = self.es.msearch(index=self.names.articles, searches=searches)["responses"]
-        if len(answers) != len(asked):
-            raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(asked)} questions.")
-        return [_read(answer, batch) for answer in answers]
+        found: list[list[Encoded]] = []
+        for start in range(0, len(asked), _AT_ONCE):
+            searches: list[Document] = []
+            for body, size in asked[start : start + _AT_ONCE]:
+                searches += [{}, body | {"size": size, "_source": _NEEDED}]
+            answers = self.es.msearch(index=self.names.articles, searches=searches)["responses"]
+            if len(answers) != len(searches) // 2:
+                raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(searches) // 2} questions.")
+            found += [_read(answer, batch) for answer in answers]
+        return found
 
 
-_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_by"]
+_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_at", "placed_by"]
 
 
 def _of_batch(batch: Batch) -> Document:
@@ -194,7 +199,8 @@ def _of_story(story_id: str, encoder_name: str) -> Document:
 
 def _read(answer: Mapping[str, Any], batch: Batch) -> list[Encoded]:
     if "error" in answer:
-        raise StoreError(f"Elasticsearch can't search for articles of the same meaning: {answer['error']}")
+        why = f"Elasticsearch can't search for articles of the same meaning: {answer['error']}"
+        raise NewswatchError(why) if answer.get("status") == HTTPStatus.BAD_REQUEST else StoreError(why)
     return [one for one in values(answer["hits"]["hits"], partial(_encoded, batch)) if one]
 
 
@@ -208,6 +214,17 @@ def _encoded(batch: Batch, article_id: str, document: Mapping[str, Any]) -> Enco
         datetime.fromisoformat(document["time"]).astimezone(UTC),
         vector,
         document.get("story_id") or article_id,
-        is_new=batch.seq_from <= int(document["seq"]) < batch.seq_to,
+        is_new=_has_come_with(batch, document),
         by_person=bool(document.get("placed_by")),
     )
+
+
+def _has_come_with(batch: Batch, document: Mapping[str, Any]) -> bool:
+    """Whether an article has just come, so that no person has parted it from another yet.
+
+    A batch that is matched again brings nothing new, nor does an edit of an article that has its place.
+    """
+    if batch.matched_at or not batch.seq_from <= int(document["seq"]) < batch.seq_to:
+        return False
+    placed_at = document.get("placed_at")
+    return not placed_at or datetime.fromisoformat(placed_at) >= batch.created_at

@@ -163,7 +163,7 @@ class BatchStore:
         Raises:
             elasticsearch's errors: the index can't be written to.
         """
-        batch = replace(was.value, joined=(*was.value.joined, *joined))
+        batch = replace(was.value, joined=tuple(dict.fromkeys((*was.value.joined, *joined))))
         return put(self._es, self._index, was.id, batch, dump(batch), was)
 
     def match_again_since(self, since: datetime, *, now: datetime) -> None:
@@ -265,7 +265,7 @@ def _given_up(batch: Batch, now: datetime) -> Batch:
 
 
 def _unmatched(batch: Batch, now: datetime) -> Batch:
-    return replace(batch, state=BatchState.INDEXED, indexed_at=now, matched_at=None)
+    return replace(batch, state=BatchState.INDEXED, indexed_at=now)
 
 
 def _sum(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:

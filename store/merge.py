@@ -162,6 +162,7 @@ def _kept(seen: Article, was: Article, feeds: tuple[str, ...]) -> Article:
         story_id=was.story_id,
         duplicate_of=was.duplicate_of,
         placed_at=was.placed_at,
+        placed_by=was.placed_by,
         version=was.version,
         versions=was.versions,
     )

@@ -36,11 +36,12 @@ class StoryMembers:
         self._es.indices.refresh(index=self._names.articles, ignore_unavailable=True)
         query = {"terms": {"story_id": list(story_ids)}}
         try:
+            count = int(self._es.count(index=self._names.articles, query=query)["count"])
+            if count > MOST:  # before all of their texts are in memory
+                raise NewswatchError(f"These stories have {count} articles; up to {MOST} can be moved.")
             found = all_stored(every(self._es, self._names.articles, query, seq_no_primary_term=True), with_document)
         except NotFoundError:
             return []
-        if len(found) > MOST:
-            raise NewswatchError(f"These stories have {len(found)} articles; up to {MOST} can be moved.")
         return sorted(found, key=lambda member: (_moment(member), member.id))
 
     def move(self, members: Collection[Member], to: str, by: str) -> int:
@@ -76,6 +77,8 @@ class StoryMembers:
             actions = [bulk.replace(was, renewed(was.id, was.value[1], topics, change(was.value[0]))) for was in left]
             again: Mapping[str, list[str]] = {}
             for was, result in zip(left, bulk.write(self._es, actions), strict=True):
+                if result.own_fault:  # no other try helps, and nobody's mails wait for it
+                    raise NewswatchError(f"The article {was.id} can't be moved: {result.reason}")
                 if not bulk.require(result):
                     again = {**again, was.index: [*again.get(was.index, ()), was.id]}
             left = [

@@ -58,7 +58,7 @@ class Encoded:
     vector: Vector
     story_id: str
     is_new: bool = False
-    """It came in with the batch whose stories are compared."""
+    """It came in with the batch whose stories are compared, for the first time."""
     by_person: bool = False
     """A person put it into its story."""
 

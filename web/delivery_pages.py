@@ -103,7 +103,8 @@ def stop_or_go_on(request: Request, here: Here, name: UserName, story_id: str, f
             apply_link(here.es, here.names, Link("ack", recipient, "*", story_id), here.clock(), by=name)
         else:
             deed = Deed(name, "mails: go on", story_id, details=f"for {pseudonym(recipient)}")
-            here.audit.change(deed, partial(boxes.change, recipient, lambda box: _without(box, story_id)))
+            go_on = partial(_going_on, here, story_id)
+            here.audit.change(deed, partial(boxes.change, recipient, go_on))
     return RedirectResponse(f"{request.scope.get('root_path', '')}/story/{story_id}?done={form.text('do')}", 303)
 
 
@@ -124,8 +125,11 @@ def part_or_join(request: Request, here: Here, story_id: str, form: Posted) -> R
     return RedirectResponse(f"{home}/{done.story_id}?done={'join' if form.text('do') == 'join' else 'split'}", 303)
 
 
-def _without(box: Mailbox, story_id: str) -> Mailbox:
-    return replace(box, acknowledged={s: at for s, at in box.acknowledged.items() if s != story_id})
+def _going_on(here: Context, story_id: str, box: Mailbox) -> Mailbox:
+    """The mailbox, to which the story is mailed again; so are those joined with it since, which would stop it again."""
+    first = ArticleStore(here.es, here.names).get(box.acknowledged)
+    names = {story_id, *(name for name, article in first.items() if article.story_id == story_id)}
+    return replace(box, acknowledged={s: at for s, at in box.acknowledged.items() if s not in names})
 
 
 def story_mails(here: Context, story_id: str) -> Deliveries:

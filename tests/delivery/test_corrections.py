@@ -9,10 +9,11 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from alerts.match import match_batch
-from delivery.corrections import Announcement, announced, enqueue_corrections
+from delivery.corrections import Announcement, announced, enqueue_corrections, once
 from delivery.deliver import deliver
 from delivery.outbox import EnqueueReport, Outbox
 from newswatch.article import Article
+from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
@@ -38,6 +39,13 @@ def test_announcements() -> None:
         "it says what"
     )
     assert Announcement("correction", NOTE).key == Announcement("correction", f" {NOTE.replace(' ', '  ')}").key
+
+
+def test_an_article_whose_story_was_joined_with_another_is_corrected_once() -> None:
+    old = Delivery("nato", "NATO", "old", "a", ("ann",), DeliveryState.PENDING, NOW, kind="correction", version=7)
+    new = replace(old, story_id="new", recipients=("ann", "bob"))
+    assert once([old, new], "new", ()) == new
+    assert once([old, new], "new", {old.id}) == replace(old, recipients=("ann", "bob")), "it was enqueued before"
 
 
 @pytest.mark.slow

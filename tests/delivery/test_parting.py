@@ -50,7 +50,11 @@ def test_a_search_that_does_not_match_the_report_is_owed_nothing() -> None:
 def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> None:
     other = [told("x", story="two"), told("x", story="two", search="ships")]
     plan = after_joins([told("a"), *other], {"two": "old"})
-    assert [(one.id, one.article_id, one.state) for one in plan.told] == [("ships~old", "x", DeliveryState.SENT)]
+    assert [(one.id, one.article_id, one.state) for one in plan.told] == [
+        ("nato~old~update~x~1", "x", DeliveryState.SENT),  # so that a later version of x is no update
+        ("ships~old", "x", DeliveryState.SENT),
+    ]
+    assert after_joins([told("a"), *other, *plan.told], {"two": "old"}).told == (), "run again, it notes nothing new"
     (withdrawn,) = plan.withdrawn
     assert (withdrawn.deliveries, withdrawn.to) == ((other[0],), "old")
     assert withdrawn.readers == {"reader@example.org"}
@@ -63,11 +67,25 @@ def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> N
     assert joined(later, "old", readers, NOW) == later, "the search had another reader when the other story came"
 
 
+def test_what_a_mute_holds_back_is_held_back_once() -> None:
+    muted = replace(told("x", story="two", sent=False), state=DeliveryState.SUPPRESSED, suppressed_by="muted until May")
+    begun = (
+        Outcome("a@example.org", DeliveryState.SENT),
+        Outcome("b@example.org", muted.state, error="muted until May"),
+    )
+    partly = replace(told("y", story="two", search="ships"), outcomes=begun)
+    whole, part = after_joins([muted, partly], {"two": "old"}).told
+    assert (whole.suppressed_by, whole.outcomes) == ("told under the story two", ())
+    assert [one.error for one in part.outcomes] == [None, "told under the story two"]
+
+
 def test_of_several_stories_that_are_joined_with_one_each_is_told_after_those_before_it() -> None:
     one, two = told("x", story="one", sent=False), told("y", story="two", sent=False)
     one, two = (replace(it, outcomes=(Outcome("reader@example.org"),)) for it in (one, two))
     plan = after_joins([one, two], {"one": "old", "two": "old"})
-    assert [(it.id, it.state) for it in plan.told] == [("nato~old", DeliveryState.SUPPRESSED)]
+    assert {it.id: it.state for it in plan.told} == dict.fromkeys(
+        ("nato~old", "nato~old~update~y~1"), DeliveryState.SUPPRESSED
+    )
     (withdrawn,) = plan.withdrawn
     assert withdrawn.deliveries == (two,)
     assert withdrawn.readers == {"reader@example.org"}

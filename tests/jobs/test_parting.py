@@ -60,7 +60,7 @@ def test_parting_and_joining_keep_what_mails_promise(world: World) -> None:
             split(world.context, story, wrong, "ana")
 
     united = join(world.context, story, other, "ana")
-    assert (united.story_id, united.moved, united.mails) == (story, 1, 0)
+    assert (united.story_id, united.moved, united.mails) == (story, 1, 1)
     assert {a.story_id for a in world.articles().get([other, third]).values()} == {story}
     with pytest.raises(NewswatchError):
         join(world.context, story, story, "ana")

@@ -10,15 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from delivery.feedback import apply_link
+from delivery.links import Link
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from jobs.match import match
-from jobs.parting import split
+from jobs.parting import join, split
 from jobs.uniting import join_across
-from newswatch.article import Article, Meaning, Tag
+from newswatch.article import Article, Meaning, Tag, Version
 from newswatch.batch import Batch, BatchState
 from newswatch.delivery import DeliveryState
-from newswatch.errors import StoreError
+from newswatch.errors import NewswatchError, StoreError
 from search.story_view import read_story
 from store.batches import BatchStore
 from store.stories import Stories
@@ -112,7 +114,8 @@ def test_two_stories_that_were_mailed_become_one_and_nobody_is_told_again(here: 
     ids = [one.id for one in (english, french, more)]
     assert {article.story_id for article in here.articles().get(ids).values()} == {english.id}
     found = mails(here)
-    assert found.keys() == {*told, f"french~{english.id}"}
+    assert found.keys() == {*told, f"french~{english.id}", f"nato~{english.id}~update~{french.id}~1"}
+    assert found[f"nato~{english.id}~update~{french.id}~1"][0] is DeliveryState.SUPPRESSED, "only a note, too"
     assert found[f"nato~{french.id}"] == (DeliveryState.SUPPRESSED, "suppressed"), "its reader gets the other"
     assert found[f"french~{french.id}"] == (DeliveryState.PENDING, "pending")
     assert found[f"french~{english.id}"][0] is DeliveryState.SUPPRESSED, "only a note that it is told"
@@ -120,10 +123,22 @@ def test_two_stories_that_were_mailed_become_one_and_nobody_is_told_again(here: 
     assert story is not None
     assert story.id == english.id, "links to the old story lead to the new one"
 
+    with pytest.raises(NewswatchError, match=f"joined with {english.id}"):
+        join(here.context, "another", french.id, "ann")
+
     # A person parts them: later reports don't bring them together again.
-    split(here.context, english.id, [french.id, more.id], "ann")
+    done = split(here.context, english.id, [french.id, more.id], "ann")
+    assert done.mails == 1
+    assert mails(here)[f"nato~{french.id}"] == (DeliveryState.PENDING, "pending"), "what the join had withdrawn is owed"
     indexed(here, report(4, "fr", 10, hours=3))
+    batches.match_again_since(here.now - timedelta(days=1), now=here.now)  # the batch, too, that noted their joining
     match(here.context)
+    here.wait(hours=1)
+    edited = Version(here.now, english.title, "hash", ("text",))
+    for article in (english, french):
+        indexed(here, replace(article, text=f"{article.text} It rained.", versions=(edited,), first_seen=here.now))
+    match(here.context)
+    assert here.articles().get([english.id])[english.id].version == 2
     stories = {one.id: one.story_id for one in here.articles().get(ids).values()}
     assert stories == {english.id: english.id, french.id: french.id, more.id: french.id}
 
@@ -146,3 +161,21 @@ def test_who_wanted_no_more_of_a_story_gets_none_of_the_one_that_it_joins(here: 
     indexed(here, more)
     match(here.context)
     assert boxes.get("analyste@example.org").acknowledged.keys() == {english.id, french.id}
+
+    ack = Link("ack", "analyst@example.org", "nato", french.id, french.id)  # of a mail from before
+    apply_link(here.context.es, here.context.names, ack, here.now)
+    assert boxes.get("analyst@example.org").acknowledged.keys() == {english.id, french.id}
+
+
+def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 10, hours=1)
+    batch = indexed(here, french, english)
+
+    def broken(*_: object) -> None:
+        raise ValueError("no vector")
+
+    monkeypatch.setattr("store.across.joins", broken)
+    assert match(here.context).set_aside == 1
+    assert mails(here).keys() == {f"nato~{english.id}", f"nato~{french.id}", f"french~{french.id}"}
+    batches = BatchStore(here.context.es, here.context.names)
+    assert batches.get(batch.number).value.state is BatchState.MATCHED

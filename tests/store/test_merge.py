@@ -30,9 +30,10 @@ def test_white_space_is_no_edit() -> None:
 
 
 def test_an_edited_title_is_a_new_version_of_the_same_article() -> None:
-    decision = merge(an_article(title="Allies fail to agree", first_seen=LATER), stored_article())
+    decision = merge(an_article(title="Allies fail to agree", first_seen=LATER), stored_article(placed_by="ann"))
     assert isinstance(decision, Updated)
     article = decision.article
+    assert article.placed_by == "ann", "the outlet does not undo what a person has decided"
     assert (article.version, article.title, article.first_seen) == (2, "Allies fail to agree", NOW)
     assert [version.changed for version in article.versions] == [(), ("title",)]
     assert article.versions[1].seen_at == LATER

@@ -97,13 +97,13 @@ def _kept(request: Request, said: Feedback) -> Response:
 
 def _article_of(here: Opened, said: Feedback) -> str:
     """The article that the verdict is on; it must be of the story."""
+    story = read_story(here.es, here.names, said.story)  # it may have been joined with another, and be that one now
+    if story is None:
+        raise not_found("story", "It may be older than what is kept.")
     if said.article is None:
-        story = read_story(here.es, here.names, said.story)
-        if story is None:
-            raise not_found("story", "It may be older than what is kept.")
         return story.lead.id
     article = read_article(here.es, here.names, said.article)
-    if article is None or article.story_id != said.story:
+    if article is None or article.story_id != story.id:
         raise not_found("article in this story", "Leave `article` out, or name the article's own `story`.")
     return article.id
 
