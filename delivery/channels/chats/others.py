@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
+import selectors
 import subprocess
 import sys
 import threading
@@ -213,8 +213,10 @@ class Process:
 
 def _line(pipe: IO[str], end: float) -> dict[str, Any] | None:
     left = end - time.monotonic()
-    if left <= 0 or not select.select([pipe], [], [], left)[0]:
-        return None
+    with selectors.DefaultSelector() as ready:  # `select.select` fails where more than a thousand files are open
+        ready.register(pipe, selectors.EVENT_READ)
+        if left <= 0 or not ready.select(left):
+            return None
     read_line = pipe.readline()
     answer = json.loads(read_line) if read_line else None
     return answer if isinstance(answer, dict) else None

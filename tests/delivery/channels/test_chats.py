@@ -257,6 +257,20 @@ def test_apprise_says_whether_it_can_read_an_address_that_somebody_gives() -> No
     assert SECRET not in str(error.value)
 
 
+def test_apprise_answers_a_process_that_has_a_thousand_files_open() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1_400 if hard == resource.RLIM_INFINITY else min(hard, 1_400)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        with pytest.raises(ValueError, match="Apprise can't read this tgram:// address"):
+            checked_place(f"tgram://{SECRET}", Settings())
+    finally:
+        for file in opened:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_every_scheme_on_the_list_has_its_form() -> None:
     schemes = [scheme for service in SERVICES for scheme in service.schemes]
     assert len(schemes) == len(set(schemes))
