@@ -125,7 +125,6 @@ def _waiting(
     for entry in Outbox(es, names).due(now):
         waiting.setdefault(entry.recipient, []).append(entry)
     searches = SavedSearches(es, names).of(w.alert_id for ws in waiting.values() for w in ws)
-    group = timedelta(seconds=settings.mail_group_s)
     # Elasticsearch refuses an empty id. An empty address is reported once it is served.
     if nameless := waiting.pop("", None):
         yield "", None, [_first(nameless)], sum(entry.count for entry in nameless)
@@ -139,11 +138,18 @@ def _waiting(
         if waits_for_confirmation(box, now):
             continue
         of_searches = (
-            bulkhead.attempt("search", entry.alert_id, partial(moment_of, box, entry, searches, group, now))
+            bulkhead.attempt(
+                "search", entry.alert_id, partial(moment_of, box, entry, searches, grouping(recipient, settings), now)
+            )
             for entry in waiting[recipient]
         )
         count = sum(entry.count for entry in waiting[recipient])
         yield recipient, box, [moment for moment in of_searches if moment], count
+
+
+def grouping(recipient: str, settings: Settings) -> timedelta:
+    """How long what comes after a message to the recipient is held, to come together; nothing for a program. Pure."""
+    return timedelta(seconds=settings.mail_group_s if channel_of(recipient).groups else 0)
 
 
 def due_at(box: Mailbox, moments: Sequence[datetime], now: datetime, lease: timedelta = LEASE) -> datetime | None:

@@ -24,7 +24,7 @@ from delivery.channels.lines import Lines
 from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailPlan, plan, try_out
 from delivery.composing import Composed, Composer, LeftOut
-from delivery.due import look, taken
+from delivery.due import grouping, look, taken
 from delivery.fanout import OLD_AT_ONCE, PENDING, Fanout
 from delivery.holding import Holding, postpone, released
 from delivery.mailbox import Mailbox, Mailboxes, is_suspect
@@ -88,7 +88,6 @@ class Worker:
         self._id = uuid.uuid4().hex
         self._beat = Beat(es, names, self._id, clock)
         self._held = Holding(Mailboxes(es, names), self._id, clock)
-        self._group = timedelta(seconds=settings.mail_group_s)
         self._give_up = timedelta(seconds=settings.mail_give_up_s)
         self._searches: dict[str, SavedSearch | None] = {}
         self._composer = Composer(es, names, settings, clock, self._searches, walls)
@@ -238,18 +237,18 @@ class Worker:
 
     def _usable(self, box: Mailbox, waiting: Sequence[Parcel]) -> list[Parcel]:
         """The waiting deliveries that can be planned. A document that a user's edit made invalid stays unchanged."""
-        searches = self._known()
+        searches, group = self._known(), grouping(box.address, self._settings)
 
         def can_be_planned(parcel: Parcel) -> bool:
-            attempt = partial(try_out, box, parcel.delivery, searches, now=self._clock(), group=self._group)
+            attempt = partial(try_out, box, parcel.delivery, searches, now=self._clock(), group=group)
             return bool(self._walls.attempt("document", f"{self._names.deliveries}/{parcel.id}", attempt))
 
         return list(filter(can_be_planned, waiting))
 
     def _plan(self, one: Served, sent: Mapping[str, Sequence[Sent]]) -> MailPlan:
         waiting = [parcel.delivery for parcel in one.parcels.values()]
-        threads = channel_of(one.address).threads
-        return plan(one.box, waiting, sent, self._known(), now=self._clock(), group=self._group, threads=threads)
+        threads, group = channel_of(one.address).threads, grouping(one.address, self._settings)
+        return plan(one.box, waiting, sent, self._known(), now=self._clock(), group=group, threads=threads)
 
     def _suppress(self, parcels: Sequence[Parcel], rules: Mapping[str, str]) -> DeliverReport:
         def suppressed(parcel: Parcel) -> Outcome:

@@ -216,7 +216,8 @@ class Settings(BaseSettings):
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Zone of the times in mails, such as Europe/Brussels. A digest has the zone of its schedule."""
     mail_group_s: int = Field(default=15, ge=0, le=86_400)
-    """Minimum seconds between two instant mails to one recipient; what matches in between is mailed together."""
+    """Minimum seconds between two instant messages to one person; what matches in between comes together. A webhook is
+    told at once."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
     """Seconds after which a recipient is given up whom the server keeps refusing temporarily."""
     mail_story_days: int = Field(default=30, ge=0, le=180)

@@ -145,6 +145,9 @@ class Channel:
     threads: bool = False
     """Whether a message can reply to another. If not, `Message.thread` is empty, and news on a known story is sent like
     any other news."""
+    groups: bool = True
+    """Whether what comes within `Settings.mail_group_s` of a message is held, to come together: for people, who would
+    be disturbed by each. What waits at one time comes together in any case."""
     check: Callable[[Settings], None] = nothing_to_check
     """Raises a ValueError that names the first wrong setting of the channel."""
     deadline_s: Callable[[Settings], float] = a_minute

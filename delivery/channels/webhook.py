@@ -124,5 +124,6 @@ WEBHOOK_CHANNEL: Final = Channel(
     render=render,
     open=Poster,
     threads=True,
+    groups=False,
     deadline_s=timeout_s,
 )

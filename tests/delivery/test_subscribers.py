@@ -230,6 +230,24 @@ def test_a_webhook_confirms_by_answering_its_challenge(desk: Desk, hook: Receive
 
 
 @pytest.mark.slow
+def test_a_program_is_told_at_once_and_a_person_of_several_together(
+    desk: Desk, hook: Receiver, office: PostOffice
+) -> None:
+    with_hook(desk, hook)
+    hook.got.clear()
+    for number in range(3):
+        desk.owe(a_story(number), OPS, ANN)
+        desk.deliver()
+        desk.now += timedelta(seconds=desk.settings.mail_group_s / 3)
+    assert [len(got.json["data"]["stories"]) for got in hook.got] == [1, 1, 1]
+    assert len(office.messages) == 1
+    desk.now += timedelta(seconds=desk.settings.mail_group_s)
+    desk.deliver()
+    assert len(office.messages) == 2, "the other two come together"
+    assert len(hook.got) == 3
+
+
+@pytest.mark.slow
 def test_nobody_takes_over_a_name_to_which_others_news_goes(desk: Desk, hook: Receiver) -> None:
     searches = SavedSearches(desk.press.es, desk.press.names)
     searches.save(a_search("ice", "ice", OPS, owner="ann"), by="ann", now=NOW)
