@@ -25,6 +25,7 @@ from typing import Any
 import requests
 
 from alerts.saved import SavedSearches
+from benchmarks.invented import words
 from cli.demo import NewsroomProcess, open_newsroom, open_stack
 from cli.demo_steps import wait_until
 from delivery.latency import LEGS, latency, percentile
@@ -51,7 +52,6 @@ alerts:
     name: Everything
     recipients: [{READER}]
 """
-SYLLABLES = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
 
 
 KINDS: Mapping[str, Mapping[str, Any]] = {
@@ -164,17 +164,14 @@ def _percentiles(taken: Sequence[float]) -> dict[str, float]:
 def stories(dice: random.Random, count: int) -> Iterator[Story]:
     """Invents stories in invented words, so that no two are grouped as one story."""
 
-    def words(n: int) -> str:
-        return " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(n))
-
     for number in range(count):
-        body = "\n\n".join(f"The {words(8)} of the {words(30)}, officials said." for _ in range(6))
-        title = f"Report {number}: {words(6)}"
+        body = "\n\n".join(f"The {words(dice, 8)} of the {words(dice, 30)}, officials said." for _ in range(6))
+        title = f"Report {number}: {words(dice, 6)}"
         yield Story(
             slug=f"report-{number}",
             outlet=OUTLET,
             title=title,
-            summary=f"About the {words(12)}.",
+            summary=f"About the {words(dice, 12)}.",
             body=body,
             authors=("A. Writer",),
             section="Security",

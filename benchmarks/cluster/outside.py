@@ -6,18 +6,18 @@ import asyncio
 import random
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
 from benchmarks.cluster.ledger import Mailed, Published, delays
-from benchmarks.outages.receivers import SYLLABLES, Authority, Loop, MailServer
+from benchmarks.invented import item, rss, words
+from benchmarks.outages.receivers import Authority, Loop, MailServer
 from embedded.processes import free_port
 
 FEEDS_PER_HOST: Final = 10
@@ -90,8 +90,8 @@ class Papers:
         if desk is None and self.dice.random() < self.matching:
             desk = self.dice.randrange(DESKS)
         at, url = datetime.now(UTC), f"http://{self._of(feed)}/article/{self._number}"
-        item = _item(url, self._number, "" if desk is None else word_of(desk), at)
-        self._items.setdefault(feed, deque(maxlen=SHOWN)).append(item)
+        article = _item(url, self._number, "" if desk is None else word_of(desk), at)
+        self._items.setdefault(feed, deque(maxlen=SHOWN)).append(article)
         one = Published(url, at, "" if desk is None else reader_of(desk))
         self.published.append(one)
         return one
@@ -117,7 +117,7 @@ class Papers:
     async def _show(self, request: web.Request) -> web.Response:
         feed = int(request.match_info["feed"])
         items = self._items.get(feed) or (_item(f"http://{self._of(feed)}/article/0", feed, "", BEFORE),)
-        body = _rss(self._of(feed), items)
+        body = rss(self._of(feed), items)
         tag = f'"{hash(body):x}"'
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers={"ETag": tag})
@@ -125,22 +125,10 @@ class Papers:
 
 
 def _item(url: str, number: int, word: str, at: datetime) -> str:
-    """An article in invented words, so that no two are one story."""
+    """An article that has the word."""
     dice = random.Random(number)
-
-    def words(count: int) -> str:
-        return " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(count))
-
-    text = "".join(f"&lt;p&gt;The {words(8)} {word} of the {words(30)} is not known.&lt;/p&gt;" for _ in range(5))
-    return (
-        f"<item><title>Report {number}: {words(6)}</title><link>{url}</link><guid>{url}</guid>"
-        f"<pubDate>{format_datetime(at)}</pubDate><description>{text}</description></item>"
-    )
-
-
-def _rss(host: str, items: Sequence[str] | deque[str]) -> str:
-    head = f"<title>Paper</title><link>http://{host}/</link><description>News</description>"
-    return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{"".join(items)}</channel></rss>'
+    paragraphs = [f"The {words(dice, 8)} {word} of the {words(dice, 30)} is not known." for _ in range(5)]
+    return item(url, f"Report {number}: {words(dice, 6)}", paragraphs, at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,14 +16,12 @@ import random
 import ssl
 import threading
 import weakref
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime
-from html import escape
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, cast
 
@@ -35,6 +33,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from benchmarks.invented import item, rss, words
 from embedded.processes import free_port
 
 T = TypeVar("T")
@@ -300,7 +299,6 @@ HOSTS: Final = 10
 FEEDS_PER_HOST: Final = 3
 SHOWN: Final = 15
 """Items in a feed."""
-SYLLABLES: Final = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "ar", "en", "il")]
 
 PaperMode = Literal["open", "refusing", "silent"]
 
@@ -364,7 +362,7 @@ class Papers:
         number = int(address.rsplit(".", 1)[1]) - 2
         now = datetime.now(UTC)
         items = [_item(request.host, n, at) for n, at in self._printed(number, int(request.match_info["section"]), now)]
-        return web.Response(text=_rss(request.host, items[-SHOWN:]), content_type="application/rss+xml")
+        return web.Response(text=rss(request.host, items[-SHOWN:]), content_type="application/rss+xml")
 
     def _printed(self, host: int, section: int, now: datetime) -> Iterator[tuple[int, datetime]]:
         """The articles of a feed so far; each article of all papers goes to the next feed."""
@@ -376,23 +374,9 @@ class Papers:
 
 
 def _item(host: str, number: int, at: datetime) -> str:
-    """An article in invented words, so that no two are one story."""
     dice = random.Random(number)
-
-    def words(count: int) -> str:
-        return " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(count))
-
-    text = "".join(f"<p>NATO says that the {words(8)} of the {words(30)} is not known.</p>" for _ in range(5))
-    return (
-        f"<item><title>NATO report {number}: {words(6)}</title><link>http://{host}/article/{number}</link>"
-        f"<guid>http://{host}/article/{number}</guid><pubDate>{format_datetime(at)}</pubDate>"
-        f"<description>{escape(text)}</description></item>"
-    )
-
-
-def _rss(host: str, items: Sequence[str]) -> str:
-    head = f"<title>Paper</title><link>http://{host}/</link><description>News</description>"
-    return f'<?xml version="1.0"?><rss version="2.0"><channel>{head}{"".join(items)}</channel></rss>'
+    paragraphs = [f"NATO says that the {words(dice, 8)} of the {words(dice, 30)} is not known." for _ in range(5)]
+    return item(f"http://{host}/article/{number}", f"NATO report {number}: {words(dice, 6)}", paragraphs, at)
 
 
 # ── together ─────────────────────────────────────────────────────────────────────────────────────────────────────────
