@@ -21,7 +21,7 @@ from delivery.links import Links
 from delivery.message import Message, StoryList
 from delivery.outcomes import Outcomes
 from delivery.reads import Reads
-from delivery.story_views import MailStory, repeats_only
+from delivery.story_views import MailStory, repeats_only, story_now
 from delivery.updates import latest_mailed
 from delivery.writing import lateness, message_of, watch_of, zone_of
 from newswatch.alert import Passage, SavedSearch
@@ -259,7 +259,7 @@ class Composer:
         lacking = wanted - articles.keys()
         if lacking and (unreadable := ArticleStore(self._es, self._names).exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        now_in = {item.story_id: story_now(item, articles) for item in mail.items}
+        now_in = {item.story_id: story_now(item, articles.get(item.article_id)) for item in mail.items}
         facts = self._reads.facts(list(dict.fromkeys(now_in.values())))
         stories, gone, repeated = [], [], []
         for item in mail.items:
@@ -284,12 +284,6 @@ class Composer:
         return {
             name: passages.get((search_id, article_id), ()) for name, (search_id, _, _, article_id) in wanted.items()
         }
-
-
-def story_now(item: MailItem, articles: Mapping[str, Article]) -> str:
-    """The story that the item's article is in now; it may have been joined with another since it was enqueued. Pure."""
-    article = articles.get(item.article_id)
-    return (article.story_id if article else "") or item.story_id
 
 
 def story_of(

@@ -95,14 +95,10 @@ def _apply(es: Client, names: Names, link: Link, now: datetime) -> None:
     if link.action == "confirm":
         confirm_mail(es, names, link.recipient, now)
         return
-    stories = _stories(es, names, link.story_id) if link.action == "ack" else ()
+    # The story, and the one that it was joined with.
+    known = ArticleStore(es, names).stories_now([link.story_id]) if link.action == "ack" else {}
+    stories = {*known, *known.values()}
     Mailboxes(es, names).change(link.recipient, _change(link, now, stories))
-
-
-def _stories(es: Client, names: Names, story_id: str) -> tuple[str, ...]:
-    """The story, and the one that it was joined with, whose name its first report has now."""
-    first = ArticleStore(es, names).get([story_id]).get(story_id)
-    return tuple(dict.fromkeys((story_id, *((first.story_id,) if first and first.story_id else ()))))
 
 
 def _tags(es: Client, names: Names, article_id: str) -> tuple[str, ...]:

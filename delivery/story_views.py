@@ -72,8 +72,13 @@ class MailStory:
 
     @property
     def story_id(self) -> str:
-        """The story that its article is in now: that of the item may have been joined with another meanwhile."""
-        return (self.article.story_id if self.article else "") or self.item.story_id
+        """The story that its article is in now."""
+        return story_now(self.item, self.article)
+
+
+def story_now(item: MailItem, article: Article | None) -> str:
+    """The story that the item's article is in now; it may have been joined with another since it was enqueued. Pure."""
+    return (article.story_id if article else "") or item.story_id
 
 
 def story_view(
@@ -235,7 +240,7 @@ def _about(
         topics=topic_views(article.tags, topics) if item.kind == "story" else (),
         why_url=page_url("article", article.id, settings, key),
         news_url=page_url("story", item.story_id, settings, key),
-        kibana_url=_kibana_url(article.story_id or item.story_id, settings),
+        kibana_url=_kibana_url(story_now(item, article), settings),
     )
 
 

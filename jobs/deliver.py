@@ -7,7 +7,7 @@ mails.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,28 +41,30 @@ def run(context: Context, *, pause: Callable[[float], None] = time.sleep) -> Del
     began = context.clock()
     until = began + timedelta(seconds=context.settings.mail_run_s)
     report = last = deliver(context, until=until)
-    while not (last.down or last.stopped) and last.later and _is_awaited(context, last.later, began):
-        _await(context, last.later, pause)
+    while last.later and not (last.down or last.stopped):
+        due = _due(context)
+        if not _is_awaited(context, due, last.later, began):
+            break
+        _await(context, last.later, known=due.recipients, pause=pause)
         last = deliver(context, until=until)
         report = replace(report + last, down=last.down, later=last.later)
     return report
 
 
-def _is_awaited(context: Context, later: datetime, began: datetime) -> bool:
+def _is_awaited(context: Context, due: Due, later: datetime, began: datetime) -> bool:
     """Whether a run that has begun then waits for a mail that comes due at `later`: within the grouping time, and for
     two of those at most. While another worker holds recipients, that time is its lease, as it may have died.
     """
     group = timedelta(seconds=context.settings.mail_group_s)
-    patience = max(group, LEASE) if _due(context).held else group
+    patience = max(group, LEASE) if due.held else group
     return later <= min(context.clock() + patience, began + 2 * patience)
 
 
-def _await(context: Context, moment: datetime, pause: Callable[[float], None]) -> None:
-    """Wait until `moment`, or until a mail to another recipient comes due."""
-    known = set(_due(context).recipients)
+def _await(context: Context, moment: datetime, *, known: Collection[str], pause: Callable[[float], None]) -> None:
+    """Wait until `moment`, or until a mail to a recipient who is not `known` comes due."""
     while (left := (moment - context.clock()).total_seconds()) > 0:
         pause(min(left, LOOK_S))
-        if set(_due(context).recipients) - known:
+        if set(_due(context).recipients).difference(known):
             return
 
 

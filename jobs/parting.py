@@ -82,7 +82,8 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
     with turn(context.es, context.names, "match", most_s=_WAIT_S) as hold:
         moving = members.of([other_id])
-        if not moving and (now := _now(context, other_id)) not in (story_id, other_id):
+        articles = ArticleStore(context.es, context.names)
+        if not moving and (now := articles.stories_now([other_id])[other_id]) not in (story_id, other_id):
             raise NewswatchError(f"The story {other_id} was joined with {now}: name that one.")
         if not members.of([story_id]):
             raise NewswatchError(f"There is no story {story_id}, or it is older than what is kept.")
@@ -93,12 +94,6 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
         context.audit.record(Deed(by, "stories joined", story_id, details=f"{len(moving)} articles of {other_id}"))
         done = unite(context, {other_id: story_id}, moving, hold, by=by)
         return Parted(story_id, done.moved, done.noted)
-
-
-def _now(context: Context, story_id: str) -> str:
-    """The story that the first report of this one is in now; its own id if that report is gone."""
-    first = ArticleStore(context.es, context.names).get([story_id]).get(story_id)
-    return (first.story_id if first else "") or story_id
 
 
 def _parted(here: Sequence[Member], story_id: str, wanted: Collection[str]) -> list[Member]:

@@ -100,10 +100,10 @@ def _carry_out(context: Context, joins: Sequence[tuple[str, str]], hold: Hold) -
 
 def _followed(context: Context, joins: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Story → the one that it is to be joined with in the end."""
-    articles = ArticleStore(context.es, context.names).get({to for _, to in joins})
+    now = ArticleStore(context.es, context.names).stories_now(to for _, to in joins)
     into: dict[str, str] = {}
     for one, other in joins:
-        to = articles[other].story_id if other in articles else other
+        to = now[other]
         into = {story: to if at == one else at for story, at in into.items()} | {one: to}
     return {story: to for story, to in into.items() if story != to}
 

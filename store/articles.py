@@ -90,6 +90,13 @@ class ArticleStore:
         """The existing articles among `ids`, by id, in real time (before a refresh too)."""
         return {article.id: article.value[0] for article in self.stored(ids)}
 
+    def stories_now(self, story_ids: Iterable[str]) -> dict[str, str]:
+        """Story → the one that it is now: it may have been joined with another, where its first report is then, which
+        gave it its id. Itself, if that report is gone."""
+        wanted = set(story_ids)
+        first = self.get(wanted)
+        return {id_: (first[id_].story_id if id_ in first else "") or id_ for id_ in wanted}
+
     def stored(self, ids: Iterable[str]) -> list[Stored[tuple[Article, Document]]]:
         """The same, as they are stored, for writing them again."""
         return all_stored(self._hits(ids)[1].values(), with_document)

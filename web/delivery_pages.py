@@ -127,8 +127,8 @@ def part_or_join(request: Request, here: Here, story_id: str, form: Posted) -> R
 
 def _going_on(here: Context, story_id: str, box: Mailbox) -> Mailbox:
     """The mailbox, to which the story is mailed again; so are those joined with it since, which would stop it again."""
-    first = ArticleStore(here.es, here.names).get(box.acknowledged)
-    names = {story_id, *(name for name, article in first.items() if article.story_id == story_id)}
+    now = ArticleStore(here.es, here.names).stories_now(box.acknowledged)
+    names = {story_id, *(name for name, at in now.items() if at == story_id)}
     return replace(box, acknowledged={s: at for s, at in box.acknowledged.items() if s not in names})
 
 
