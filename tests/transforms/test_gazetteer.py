@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 
 from transforms.language import detect
 from transforms.tag import Tagger
-from transforms.taxonomy import Taxonomy
+from transforms.taxonomy import GazetteerEntity, Taxonomy, written
 
 SENTENCES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_sentences.yaml").read_text(encoding="utf-8"))
 LANGUAGES = {
@@ -223,3 +224,61 @@ def test_a_place_or_an_animal_is_no_attack(tagger: Tagger, language: str, title:
 )
 def test_beside_a_word_of_the_attack_the_place_is_one(tagger: Tagger, language: str, title: str) -> None:
     assert "counter-terrorism" in _tags(tagger, language, title)
+
+
+HOLES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_holes.yaml").read_text(encoding="utf-8"))
+SCRIPTS = {
+    "[a-z]": "en fr de es it pt nl pl ro sv da no fi cs hu tr", "[α-ω]": "el", "[а-яіїє]": "bg ru uk",
+    "[\u0621-\u06d3]": "ar fa", "[א-ת]": "he", "[一-龥]": "zh", "[ァ-ヶ]": "ja", "[가-힣]": "ko",
+}  # fmt: skip
+"""A letter of a form under `any` → languages whose press writes names so."""
+
+
+def test_holes_of_the_handbook_are_stated(taxonomy: Taxonomy) -> None:
+    """Where an entity of the Alliance has no name in a language, the table says so, and nowhere else."""
+    holes = {
+        key: missing
+        for key, entity in taxonomy.entities.items()
+        if any(path.startswith("nato") for group in entity.names for path in entity.weights(group, None))
+        if (missing := " ".join(sorted(_spoken() - _languages_of(entity))))
+    }
+    assert holes == HOLES
+
+
+def _spoken() -> set[str]:
+    return {language for listed in SCRIPTS.values() for language in listed.split()}
+
+
+def _languages_of(entity: GazetteerEntity) -> set[str]:
+    found: set[str] = set()
+    for group in (g for g in entity.names if not g.cancels):
+        for language, form in written(group.terms):
+            if language != "any":
+                found.add(language)
+                continue
+            for letters, languages in SCRIPTS.items():
+                if re.search(letters, form.lower()):
+                    found.update(languages.split())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "entity"),
+    [
+        ("ko", "나토 그린케비치 사령관, 방위 계획 발표", "alexus-grynkewich"),
+        ("ru", "Альянс создал группу ядерного планирования", "nuclear-planning-group"),
+        ("tr", "Nükleer Planlama Grubu toplandı", "nuclear-planning-group"),
+        ("pl", "Bukareszteńska Dziewiątka: więcej wojsk na flance NATO", "bucharest-nine"),
+        ("de", "Fregatte führt den ständigen Einsatzverband der Nato", "standing-naval-groups"),
+        ("en", "In Bucharest nine people died in a fire", None),
+        ("en", "Arma Reforger gets an update", None),
+        ("ru", "Активные усилия врачей спасли мальчика", None),
+        ("fr", "Force alliée aux Verts, la gauche gagne", None),
+    ],
+)
+def test_a_handbook_name_is_itself_and_nothing_else(
+    taxonomy: Taxonomy, tagger: Tagger, language: str, title: str, entity: str | None
+) -> None:
+    found = tagger.tag(title=title, language=language, date=datetime(2026, 3, 1, tzinfo=UTC))
+    topical = {e.id for e in found.entities if any(p.startswith("nato") for p in taxonomy.entities[e.id].topics)}
+    assert topical == ({entity} if entity else set())
