@@ -57,7 +57,16 @@ API_SERVER_DATABASE_PATIENCE_S = 2
 """Seconds. Longer makes it worse: the api-server logs a user's action in its event loop. While that waits for a request
 that is writing, the request can't end. Giving up frees both, and the client tries again."""
 
+AFTER_A_KILL: Mapping[str, str] = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+}
+"""Seconds after which a killed task is given up, and between two looks for those of a killed scheduler (Airflow's own: 300
+each). Every way to install states the same. LocalExecutor ignores `task_queued_timeout`, which compose and the chart set
+for Celery: it can't revoke a task."""
+
 FIXED_ENVIRONMENT = {
+    **AFTER_A_KILL,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
