@@ -61,9 +61,9 @@ AFTER_A_KILL: Mapping[str, str] = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
 }
-"""Seconds after which a killed task is given up, and between two looks for those of a killed scheduler (Airflow's own: 300
-each). Every way to install states the same. LocalExecutor ignores `task_queued_timeout`, which compose and the chart set
-for Celery: it can't revoke a task."""
+"""Seconds after which a killed task is given up, and between two looks for those of a killed scheduler (Airflow's own:
+300 each). All ways to install state the same. LocalExecutor ignores `task_queued_timeout`, which compose and the chart
+set for Celery: it can't revoke a task."""
 
 FIXED_ENVIRONMENT = {
     **AFTER_A_KILL,
