@@ -57,7 +57,16 @@ API_SERVER_DATABASE_PATIENCE_S = 2
 """Seconds. Longer makes it worse: the api-server logs a user's action in its event loop. While that waits for a request
 that is writing, the request can't end. Giving up frees both, and the client tries again."""
 
+AFTER_A_KILL: Mapping[str, str] = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+}
+"""Seconds after which a killed task is given up, and between two looks for those of a killed scheduler (Airflow's own:
+300 each). All ways to install state the same. LocalExecutor ignores `task_queued_timeout`, which compose and the chart
+set for Celery: it can't revoke a task."""
+
 FIXED_ENVIRONMENT = {
+    **AFTER_A_KILL,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -70,9 +79,6 @@ FIXED_ENVIRONMENT = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "50",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "50",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
-    # As in docker-compose.yml, which says why: what a killed task or scheduler was doing waits for so many seconds.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__API__HOST": LOOPBACK,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
+from embedded.airflow import AFTER_A_KILL
 from newswatch import __version__
 from newswatch.settings import Settings
 from newswatch.sign_on import SignOn
@@ -169,6 +171,8 @@ def test_airflow_is_told_what_compose_tells_it() -> None:
     told = {f"AIRFLOW__SCHEDULER__{key.upper()}": value for key, value in VALUES["config"]["scheduler"].items()}
     assert told == {key: stated[key] for key in told}
     assert len(told) == 5
+    for of_all in (AFTER_A_KILL, dotenv_values(ROOT / "deploy/debian/environment.example")):
+        assert {key: str(of_all[key]) for key in AFTER_A_KILL} == {key: str(told[key]) for key in AFTER_A_KILL}
     assert (
         VALUES["config"]["celery_broker_transport_options"]["visibility_timeout"]
         == (stated["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"])
