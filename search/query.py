@@ -31,7 +31,7 @@ from search.highlight import MARK_END, MARK_START
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.ranking import any_word, scores
 from search.results import Hit, Results
-from search.similar import refuse_similar, with_similar
+from search.similar import nearer_first, refuse_similar, with_similar
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
 from search.syntax import Parsed
 from store.names import Names
@@ -71,7 +71,8 @@ def find(
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
-    `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name.
+    `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name; with it,
+    the first rows are ordered by meaning too.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -82,7 +83,9 @@ def find(
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
     if parsed.of("similar"):
         return _with_similar(page, vectors)
-    return _found(page)
+    results = _found(page)
+    by_meaning = vectors and parsed.words and sort == "relevance" and offset == 0
+    return nearer_first(es, names, parsed, results) if by_meaning else results
 
 
 def _with_similar(page: _Page, vectors: bool) -> Results:

@@ -1,4 +1,5 @@
-"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query.
+"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query. Where
+articles have vectors, the first page is also ordered by meaning (`nearer_first`).
 
 Only tagged articles have a vector, so nothing else is found this way. What is added are articles that the words don't
 find, at most `_ADDED`. They are merged by reciprocal rank fusion (Cormack et al., 2009), which needs no common scale of
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -28,7 +30,7 @@ from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.names import Names
 from transforms import encoder as encoders
-from transforms.encoder import packed
+from transforms.encoder import Vector, cosine, packed, unpacked
 from transforms.meaning import encoded
 
 Json = dict[str, Any]
@@ -44,6 +46,8 @@ _ALIKE: Final = 0.35
 """Minimum cosine of an article to be "like" another."""
 _MEANT: Final = 0.22
 """The same to the words of a query, which are few: an article on something else has less than 0.1."""
+_REORDERED: Final = 20
+"""Rows of the first page that are ordered by meaning too."""
 
 
 def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) -> tuple[Article, ...]:
@@ -73,6 +77,53 @@ def _nearest(vector: str, filters: Sequence[Json], k: int, least: float) -> Json
         "similarity": least,
         "filter": [*filters],
     }
+
+
+# ── the order of the first page ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def nearer_first(es: Elasticsearch, names: Names, parsed: Parsed, results: Results) -> Results:
+    """The first page with its rows in the order of `nearest_first`, if there is an encoder and the rows have vectors.
+
+    Rows that have only some of the words stay below the others; no row comes or goes.
+
+    Raises:
+        QueryError: those of `ask`.
+    """
+    encoder = encoders.load() if len(results.hits) > 1 else None
+    vector = _meant(tuple(parsed.words), encoder.name) if encoder else None
+    if encoder is None or vector is None:
+        return results
+    first = results.hits[:_REORDERED]
+    wanted = {"bool": {"filter": [{"ids": {"values": [hit.article.id for hit in first]}}]}}
+    own = {"bool": {"filter": [wanted, {"term": {"meaning.by": encoder.name}}]}}
+    answer = ask(es, names.articles, parsed.query, query=own, size=len(first), source=["meaning.vector"])
+    vectors = {hit["_id"]: unpacked(hit["_source"]["meaning"]["vector"]) for hit in answer["hits"]["hits"]}
+    cosines = {id_: cosine(vector, its) for id_, its in vectors.items() if its is not None}
+    full = len(first) if results.filled is None else results.filled
+    ordered = nearest_first(first, cosines)
+    has_all, has_some = {id(hit) for hit in first[:full]}, {id(hit) for hit in first[full:]}
+    rows = [hit for tier in (has_all, has_some) for hit in ordered if id(hit) in tier]
+    return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
+
+
+def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hit, ...]:
+    """The hits by the sum of their score, as a share of the best one's, and their cosine to the query. Pure.
+
+    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others.
+    """
+    if not cosines:
+        return (*hits,)
+    best, least = max(hit.score for hit in hits) or 1.0, min(cosines.values())
+    return tuple(sorted(hits, key=lambda hit: -(hit.score / best + cosines.get(hit.article.id, least))))
+
+
+@lru_cache(maxsize=1_000)
+def _meant(words: tuple[str, ...], _encoder_name: str) -> Vector | None:
+    encoder = encoders.load()
+    if encoder is None:
+        return None
+    return encoded(" ".join(words), None, encoder)  # of so few words the language can't be told
 
 
 # ── similar: ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,7 +187,7 @@ def _vector(parsed: Parsed, vectors: bool) -> str | None:
         reason = encoders.why_none() if vectors else "NEWSWATCH_VECTORS is false"
         refuse_similar(parsed, f"similar: needs the encoder, which this server lacks: {reason}.")
         return None
-    vector = encoded(" ".join(parsed.words), None, encoder)  # of so few words the language can't be told
+    vector = _meant(tuple(parsed.words), encoder.name)
     return packed(vector) if vector else None
 
 

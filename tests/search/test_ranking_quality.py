@@ -9,7 +9,19 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from benchmarks.ranking import NOW as AT
-from benchmarks.ranking import JudgedQuery, article_of, figures, fill, id_of, judged_queries, ndcg, rows, systems
+from benchmarks.ranking import (
+    JudgedQuery,
+    article_of,
+    estimates,
+    figures,
+    fill,
+    id_of,
+    judged_queries,
+    lead,
+    ndcg,
+    rows,
+    systems,
+)
 from newswatch.settings import Settings
 from search.highlight import MARK_START
 from search.query import Hit, find
@@ -70,3 +82,13 @@ def test_the_measure_discounts_by_place_and_is_one_for_the_best_order() -> None:
     assert ndcg(["a", "b", "c"], query.grades) == 1
     assert ndcg(["b", "a"], query.grades) == pytest.approx((1 + 7 / 1.584963) / (7 + 1 / 1.584963))
     assert ndcg(["c", "unknown"], query.grades) == 0
+
+
+def test_two_systems_are_compared_query_by_query_with_an_interval() -> None:
+    queries = [JudgedQuery(f"q{n}", "en", {"a": 3, "b": 1}) for n in range(8)]
+    header, *table = lead(lambda _: ["a", "b"], lambda _: ["a", "b"], queries)
+    assert "above BM25" in header
+    assert table[0].split() == ["all", "8", "1.000", "1.000", "to", "1.000", "+0.000", "+0.000", "to", "+0.000"]
+    mixed = estimates({query: float(n % 2) for n, query in enumerate(queries)})["en"]
+    assert (mixed.queries, mixed.mean) == (8, 0.5)
+    assert 0 <= mixed.low < 0.5 < mixed.high <= 1

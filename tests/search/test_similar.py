@@ -14,7 +14,7 @@ from search.export import every
 from search.extract_filters import extract_filters
 from search.query import find
 from search.results import Hit, Results
-from search.similar import fused, like
+from search.similar import fused, like, nearest_first
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
@@ -124,3 +124,19 @@ def test_lists_are_merged_by_rank() -> None:
     meant = [Hit(an_article(f"https://b.example/{n}"), 0.9, {}, by_meaning=True) for n in range(2)]
     assert fused(words, meant) == (words[0], meant[0], words[1], meant[1], words[2])
     assert fused([], meant) == tuple(meant)
+
+
+def test_the_first_rows_are_ordered_by_words_and_meaning() -> None:
+    hits = [Hit(an_article(f"https://a.example/{n}"), score, {}) for n, score in enumerate((10.0, 9.0, 8.0))]
+    ids = [hit.article.id for hit in hits]
+    assert [*nearest_first(hits, {})] == hits
+    assert [*nearest_first(hits, {ids[0]: 0.1, ids[1]: 0.5})] == [hits[1], hits[0], hits[2]]
+    assert [*nearest_first(hits, {ids[0]: 0.5, ids[2]: 0.1})] == hits
+
+
+@slow
+def test_a_first_page_has_the_same_rows_in_another_order(es: Elasticsearch, names: Names) -> None:
+    plain, ordered = find(es, names, "ferry", now=NOW), ask(es, names, "ferry")
+    assert {hit.article.id for hit in plain.hits} == {hit.article.id for hit in ordered.hits}
+    assert (plain.total, plain.filled) == (ordered.total, ordered.filled)
+    assert ask(es, names, "ferry", sort="time").hits == find(es, names, "ferry", sort="time", now=NOW).hits
