@@ -48,6 +48,24 @@ def has_base(language: str) -> bool:
 _NOTHING = Counts()
 
 
+class _Rarities(dict[float, float]):
+    """Number of articles that have a stem → its rarity, computed when first asked for: few numbers recur."""
+
+    def __init__(self, documents: int) -> None:
+        super().__init__()
+        self._documents, self._scale = documents, min(SCALE, documents)
+
+    def __missing__(self, having: float) -> float:
+        expected = self._scale * having / self._documents if self._documents else 0.0
+        rarity = self[having] = max(0.0, math.log((self._scale + 20) / (expected + 0.5) / 2))
+        return rarity
+
+
+@cache
+def _of_base(language: str) -> _Rarities:
+    return _Rarities(base()[language].documents)
+
+
 class Background:
     """Document frequencies of stems, by language: those of the base and those given or added."""
 
@@ -57,30 +75,25 @@ class Background:
         for language, counts in (counted or {}).items():
             self._documents[language] = counts.documents
             self._counts[language] = Counter(counts.stems)
-        self._rarities: dict[tuple[str, str], float] = {}
 
     def add(self, language: str, stems: Iterable[str]) -> None:
         """Count one article."""
         self._documents[language] += 1
         self._counts[language].update(stems)
-        self._rarities.clear()
 
-    def rarity(self, language: str, stem: str) -> float:
-        """Inverse document frequency, at least 0, as among `SCALE` articles; an unknown stem weighs most.
+    def rarities(self, language: str, stems: Iterable[str]) -> dict[str, float]:
+        """Stem → inverse document frequency, at least 0, as among `SCALE` articles; an unknown stem weighs most.
 
         What is counted here weighs at most as much as the base.
         """
-        known = self._rarities.get((language, stem))
-        if known is None:
-            known = self._rarities[language, stem] = self._rarity(language, stem)
-        return known
-
-    def _rarity(self, language: str, stem: str) -> float:
-        fixed, documents = base().get(language, _NOTHING), self._documents[language]
-        having: float = self._counts[language][stem]
+        fixed = base().get(language, _NOTHING)
+        in_base = fixed.stems.get
+        documents = self._documents[language]
+        if not documents and fixed.documents:  # nearly always, so without further steps for each stem
+            by_base = _of_base(language)
+            return {stem: by_base[in_base(stem, 0)] for stem in stems}
+        counted, times, over = self._counts[language], 1, 1
         if fixed.documents and documents > fixed.documents:
-            having, documents = having * fixed.documents / documents, fixed.documents
-        total = fixed.documents + documents
-        scale = min(SCALE, total)
-        expected = scale * (having + fixed.stems.get(stem, 0)) / total if total else 0.0
-        return max(0.0, math.log((scale + 20) / (expected + 0.5) / 2))
+            times, over, documents = fixed.documents, documents, fixed.documents
+        rarities = _Rarities(fixed.documents + documents)
+        return {stem: rarities[counted[stem] * times / over + in_base(stem, 0)] for stem in stems}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -196,12 +196,13 @@ def profile_from(
 
 def story_terms(title: list[str], body: list[str]) -> dict[str, float]:
     """Stem → weight for the stems of the title and the first ones of the text; earlier words weigh more."""
-    weights: dict[str, float] = defaultdict(float)
-    for stem in dict.fromkeys(title):
-        weights[stem] += TITLE_WEIGHT
-    for n, stem in enumerate(body[:LEAD_WORDS]):
-        weights[stem] += 1 / (1 + n / 40)
+    weights = dict.fromkeys(title, TITLE_WEIGHT)
+    for stem, weight in zip(body, _BY_PLACE, strict=False):
+        weights[stem] = weights.get(stem, 0.0) + weight
     return {stem: 1 + math.log(w) if w > 1 else w for stem, w in weights.items()}
+
+
+_BY_PLACE = tuple(1 / (1 + n / 40) for n in range(LEAD_WORDS))
 
 
 def stems(text: str) -> list[str]:

@@ -171,11 +171,13 @@ def test_languages_meet_by_names_and_numbers_alone() -> None:
 def test_the_size_of_the_stream_does_not_move_the_weights() -> None:
     few, many = (Background({"en": Counts(n, {"quake": n // 10})}) for n in (50_000, 500_000))
     for stem in ("quake", "kettle"):
-        assert few.rarity("en", stem) == pytest.approx(many.rarity("en", stem), abs=0.01)
+        assert few.rarities("en", [stem])[stem] == pytest.approx(many.rarities("en", [stem])[stem], abs=0.01)
     unknown = [Background({"xx": Counts(n, {"quake": n // 10})}) for n in (2_000, 200_000)]
     for stem in ("quake", "kettle"):
-        assert unknown[0].rarity("xx", stem) == pytest.approx(unknown[1].rarity("xx", stem), abs=0.01)
-    assert few.rarity("en", "kettle") > few.rarity("en", "quake")
+        assert unknown[0].rarities("xx", [stem])[stem] == pytest.approx(
+            unknown[1].rarities("xx", [stem])[stem], abs=0.01
+        )
+    assert few.rarities("en", ["kettle"])["kettle"] > few.rarities("en", ["quake"])["quake"]
 
 
 def test_the_fingerprint_is_made_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
