@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 
 from alerts.events import events
 from alerts.match import match_batch
@@ -73,11 +73,12 @@ def _match(context: Context, walls: Bulkhead, hold: Callable[[], None]) -> Match
     context.replace_problems(seeding)
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
+    stories = cache(partial(_stories, context))
     report = MatchedReport()
 
     def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
         """Match a batch. If that fails, it keeps waiting and does not delay the later ones."""
-        work = partial(_match_one, context, waiting, among, report, walls, known, hold)
+        work = partial(_match_one, context, stories, waiting, among, report, walls, known, hold)
         return walls.attempt("batch", waiting.value.id, work) or report
 
     for waiting in batches.waiting(now=now):
@@ -105,8 +106,14 @@ def _note_lateness(context: Context, batch: Batch, report: MatchedReport, walls:
         walls.attempt("document", f"{Cause.MATCHING} outages", partial(outages.change, Cause.MATCHING, late))
 
 
+def _stories(context: Context) -> Stories:
+    window = timedelta(days=context.settings.story_window_days)
+    return Stories(context.es, context.names, window=window, encoder=encoder_of(context))
+
+
 def _match_one(
     context: Context,
+    stories: Callable[[], Stories],
     waiting: Stored[Batch],
     searches: Sequence[SavedSearch],
     report: MatchedReport,
@@ -115,9 +122,7 @@ def _match_one(
     hold: Callable[[], None],
 ) -> MatchedReport:
     """Assign the batch's articles to stories, match the saved searches, enqueue the mails, and mark the batch."""
-    window = timedelta(days=context.settings.story_window_days)
-    stories = Stories(context.es, context.names, window=window, encoder=encoder_of(context))
-    stories.place(waiting.value, now=context.clock(), hold=hold)
+    stories().place(waiting.value, now=context.clock(), hold=hold)
     # A fault in joining costs no mail. If it had noted joins, the batch is matched once more, which goes on with them.
     across = f"{waiting.value.id} across languages"
     waiting = walls.attempt("batch", across, partial(join_across, context, waiting, hold)) or waiting

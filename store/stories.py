@@ -7,8 +7,9 @@ fingerprint and by the article's most distinctive stems.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, islice
@@ -28,9 +29,9 @@ from store.documents import (
     Stored,
     from_document,
     profile_of,
+    readable,
     renewed,
     stored_gist,
-    values,
     with_document,
 )
 from store.generations import await_writable
@@ -57,6 +58,38 @@ _TEXTS_AT_ONCE = 20
 """Whole texts in one answer."""
 _MOST_COPIES = 8
 """Whole texts that an article is compared with; the most similar ones share most bands and come first."""
+_KEPT = 1_000
+"""Candidates that are kept from page to page, about 50 kB each."""
+
+_Version = tuple[str, str, int, int]
+"""A version of a stored article: index, id, sequence number, primary term."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The candidates that were compared last: most are candidates of later articles too.
+
+    A version never changes, so what is kept is what would be read. Only languages whose words are weighed by the base
+    alone: in others the weights are those of one page.
+    """
+
+    _by_version: OrderedDict[_Version, tuple[StoryCandidate, bool]] = field(default_factory=OrderedDict)
+
+    def get(self, version: _Version, *, with_text: bool) -> StoryCandidate | None:
+        """The candidate; None if it must be read."""
+        candidate, has_text = self._by_version.get(version, (None, False))
+        if candidate is None or (with_text and not has_text):
+            return None
+        self._by_version.move_to_end(version)
+        return candidate
+
+    def add(self, version: _Version, candidate: StoryCandidate, *, with_text: bool) -> None:
+        """Keep a candidate, and forget the one that has not been compared for longest."""
+        if has_base(candidate.profile.language):
+            self._by_version[version] = candidate, with_text
+            self._by_version.move_to_end(version)
+            if len(self._by_version) > _KEPT:
+                self._by_version.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +108,13 @@ class Stories:
 
     def __init__(self, es: Elasticsearch, names: Names, *, window: timedelta, encoder: Encoder | None = None) -> None:
         """Articles further apart than `window` never share a story. With an encoder, those that are placed in a story
-        of interest are encoded, so that languages can be joined."""
+        of interest are encoded, so that languages can be joined.
+
+        Use one for several batches: it keeps what it has read of the articles that it compared last.
+        """
         self._es, self._names, self._window = es, names, window
         self._across = Across(es, names, encoder) if encoder else None
+        self._kept = _Kept()
 
     def place(self, batch: Batch, *, now: datetime, hold: Callable[[], None] = lambda: None) -> PlacedReport:
         """Assign the articles of `batch` without a story to one; idempotent.
@@ -89,9 +126,10 @@ class Stories:
         """
         report, overtaken = PlacedReport(), 0
         while page := self._unplaced(batch):
-            placed = self._place_page(page)
+            compared = self._place_page(page)
+            placed = list(compared)
             hold()
-            written = self._write(self._anchored(page, placed), placed, now)
+            written = self._write(self._anchored(page, placed), compared, now)
             overtaken = 0 if written else overtaken + 1
             if overtaken == _TRIES:
                 raise StoreError(f"The articles of batch {batch.number} keep being changed by others: run it again.")
@@ -116,17 +154,18 @@ class Stories:
             ignore_unavailable=True,
         )
 
-    def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> list[Placed]:
+    def _place_page(self, page: Sequence[Stored[tuple[Article, Document]]]) -> dict[Placed, StoryCandidate]:
+        """Where each article was placed, and how it is compared with later ones."""
         profiles = [profile_of(article, stored_gist(document)) for article, document in (one.value for one in page)]
         background = self._background(profiles)
         weighed = [weigh(profile, background) for profile in profiles]
         known = self._candidates(weighed, background)
-        here, placed = Recent(self._window), []
+        here, placed = Recent(self._window), dict[Placed, StoryCandidate]()
         for new in weighed:
             near = {c.profile.id: c for c in (*known[new.profile.id], *here.candidates(new))}
             result = place(new, list(near.values()), window=self._window)
-            here.add(StoryCandidate(new, result.story_id, result.duplicate_of))
-            placed.append(result)
+            placed[result] = StoryCandidate(new, result.story_id, result.duplicate_of)
+            here.add(placed[result])
         return placed
 
     def _anchored(
@@ -176,9 +215,9 @@ class Stories:
         """Article id → the placed articles that may share its text or its story."""
         found = self._found(profiles)
         short = {new.profile.id for new in profiles if not new.profile.fingerprint.bands}
-        places = {hit["_id"]: hit["_index"] for hits in found.values() for hit in hits}
+        near = {hit["_id"]: hit for hits in found.values() for hit in hits}
         copies = {id: _possible_copies(hits, every=id in short) for id, hits in found.items()}
-        known = self._known(places, frozenset().union(*copies.values()), background)
+        known = self._known(near, frozenset().union(*copies.values()), background)
         return {
             id: [
                 replace(known[hit["_id"]], shares_band=hit["_id"] in copies[id]) for hit in hits if hit["_id"] in known
@@ -187,18 +226,23 @@ class Stories:
         }
 
     def _known(
-        self, places: Mapping[str, str], copies: Collection[str], background: Background
+        self, near: Mapping[str, Hit], copies: Collection[str], background: Background
     ) -> dict[str, StoryCandidate]:
-        """The readable ones among `places` (article id → index), by id; with the texts of those in `copies` alone."""
+        """The readable ones among `near` (article id → hit), by id; with the texts of those in `copies` alone."""
+        kept = {id: self._kept.get(_version(hit), with_text=id in copies) for id, hit in near.items()}
+        known = {id: candidate for id, candidate in kept.items() if candidate}
+        unknown = {id: hit["_index"] for id, hit in near.items() if id not in known}
         gists: list[Hit] = []
         without_gist: list[Hit] = []
-        for hit in self._documents([(id, places[id]) for id in places if id not in copies], _COMPARED, _PAGE):
+        for hit in self._documents([one for one in unknown.items() if one[0] not in copies], _COMPARED, _PAGE):
             (gists if hit["_source"].get("gist") else without_gist).append(hit)
         old = self._documents([(hit["_id"], hit["_index"]) for hit in without_gist], _TEXTS, _TEXTS_AT_ONCE)
-        whole = self._documents([(id, places[id]) for id in places if id in copies], _TEXTS, _TEXTS_AT_ONCE)
-        compared = values(chain(gists, old), partial(_candidate, background, with_text=False))
-        candidates = [*compared, *values(whole, partial(_candidate, background, with_text=True))]
-        return {one.profile.id: one for one in candidates}
+        whole = self._documents([one for one in unknown.items() if one[0] in copies], _TEXTS, _TEXTS_AT_ONCE)
+        for hits, with_text in ((chain(gists, old), False), (whole, True)):
+            for hit, candidate in readable(hits, partial(_candidate, background, with_text=with_text)):
+                known[candidate.profile.id] = candidate
+                self._kept.add(_version(hit), candidate, with_text=with_text)
+        return known
 
     def _found(self, profiles: Sequence[Weighed]) -> dict[str, list[Hit]]:
         """Article id → the hits of its candidates, without their documents: most are candidates of several articles."""
@@ -235,19 +279,23 @@ class Stories:
             },
             "size": CANDIDATES,
             "_source": False,
+            "seq_no_primary_term": True,
         }
 
     def _write(
-        self, page: Sequence[Stored[tuple[Article, Document]]], placed: Sequence[Placed], now: datetime
+        self, page: Sequence[Stored[tuple[Article, Document]]], compared: Mapping[Placed, StoryCandidate], now: datetime
     ) -> set[str]:
         """Write each article's story; the ids of those written. An article that others changed meanwhile is missing."""
-        by_id, topics = {place.id: place for place in placed}, self._names.topics()
-        actions = (bulk.replace(was, _placed(was.value, by_id[was.id], topics, now)) for was in page)
-        results = bulk.write(self._es, actions)
+        by_id, topics = {place.id: place for place in compared}, self._names.topics()
+        documents = {was.id: _placed(was.value, by_id[was.id], topics, now) for was in page}
+        gists = {was.id: was.value[1].get("gist") for was in page}
         written, moved = set(), False
-        for result in results:
+        for result in bulk.write(self._es, (bulk.replace(was, documents[was.id]) for was in page)):
             if result.reason is None:
                 written.add(result.id)
+                if documents[result.id]["gist"] == gists[result.id]:  # else it was compared by an older version's
+                    candidate = _without_text(compared[by_id[result.id]])
+                    self._kept.add(_version_written(result), candidate, with_text=False)
             elif result.moved:
                 moved = True
             elif not result.conflict:
@@ -255,6 +303,19 @@ class Stories:
         if moved:
             await_writable(self._es, self._names)
         return written
+
+
+def _version(hit: Hit) -> _Version:
+    return hit["_index"], hit["_id"], hit["_seq_no"], hit["_primary_term"]
+
+
+def _version_written(result: bulk.Written) -> _Version:
+    return result.index, result.id, result.seq_no, result.primary_term
+
+
+def _without_text(candidate: StoryCandidate) -> StoryCandidate:
+    weighed = candidate.weighed
+    return replace(candidate, weighed=replace(weighed, profile=replace(weighed.profile, body=Body(""))))
 
 
 def _placed(was: tuple[Article, Document], placed: Placed, topics: Topics, now: datetime) -> Document:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import StoreError
+from store import bulk
 from store import stories as store_stories
 from store.articles import ArticleStore
+from store.documents import Hit, renewed, with_document
 from store.names import Names
+from store.reading import find
 from store.stories import Stories
 from tests.factories import NOW, a_batch, a_source, an_article
 
@@ -158,3 +163,34 @@ def test_an_old_report_that_comes_in_late_meets_those_of_its_time(
     report = stories.place(second, now=NOW)
     assert (report.articles, report.copies) == (2, 1)
     assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id
+
+
+def test_a_version_that_was_compared_before_is_not_read_again(
+    es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    documents = Stories._documents
+
+    def reading(self: Stories, places: Sequence[tuple[str, str]], *rest: Any) -> Iterator[Hit]:
+        read.extend(id for id, _ in places)
+        return documents(self, places, *rest)
+
+    monkeypatch.setattr(Stories, "_documents", reading)
+    told = "The Alliance joins the coalition against Daesh as a member. AWACS flights are to grow, leaders agreed."
+    second = article("tribune", told, "NATO to join coalition against Daesh", hours=2)
+    third = article("echo", f"{told} More than planned.", "NATO is to join coalition against Daesh", hours=3)
+    for number, new in enumerate((ORIGINAL, second), 7):
+        store.write([new], a_batch(number), a_batch(number).seq_of_attempt, now=NOW)
+        stories.place(a_batch(number), now=NOW)
+    assert not read
+    assert store.get([second.id])[second.id].story_id == ORIGINAL.id
+    # Another process joins the story to another: these versions have not been compared.
+    ids = {"ids": {"values": [ORIGINAL.id, second.id]}}
+    both = find(es, names.articles, with_document, query=ids, sort=[{"seq": "asc"}], size=2)
+    moved = {was.id: replace(was.value[0], story_id="elsewhere") for was in both}
+    actions = (bulk.replace(was, renewed(was.id, was.value[1], names.topics(), moved[was.id])) for was in both)
+    assert all(result.reason is None for result in bulk.write(es, actions))
+    store.write([third], a_batch(9), a_batch(9).seq_of_attempt, now=NOW)
+    stories.place(a_batch(9), now=NOW)
+    assert set(read) == {ORIGINAL.id, second.id}
+    assert store.get([third.id])[third.id].story_id == "elsewhere"
