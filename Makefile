@@ -12,6 +12,8 @@ PYTEST_FLAGS ?=
 # Test files are run side by side, each worker with an Elasticsearch of its own (1 GB). One more than two cores: tests of
 # real processes (the demo, Airflow, outages) mostly wait, and a worker that waits leaves its core to another.
 WORKERS ?= 3
+# The fast ones wait for nothing.
+FAST_WORKERS ?= 2
 
 help: ## list what can be made
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r t d; do printf '  \033[1mmake %-10s\033[0m %s\n' "$$t" "$$d"; done
@@ -60,8 +62,8 @@ up: $(STAMP) ## start Elasticsearch, Airflow and the mail catcher
 test: $(STAMP) lint ## lint, types and every test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_FLAGS)
 
-fast: $(STAMP) ## the tests that take less than a minute together
-	@$(BIN)/pytest -m "not slow" $(PYTEST_FLAGS)
+fast: $(STAMP) ## the tests that need no servers, on two workers
+	@$(BIN)/pytest -m "not slow" -n $(FAST_WORKERS) --dist loadfile $(PYTEST_FLAGS)
 
 coverage: $(STAMP) ## run the tests and show which lines and branches they miss (TESTS=tests/ingest for some)
 	@mkdir -p var/coverage

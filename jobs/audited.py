@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from delivery.links import key_mark
-from newswatch.config import Written
+from newswatch.config import Written, plain
 from newswatch.errors import StoreError
 from store.audit import Deed
 from store.faults import REFUSALS
@@ -48,7 +48,7 @@ def _listed(keys: list[str]) -> str:
 def _items(file: Written) -> dict[str, Any]:
     """The items of the file by their names, read leniently: it has been checked, or was in force."""
     try:
-        data = yaml.safe_load(file.text)
+        data = plain(file.text)
     except yaml.YAMLError:
         return {}
     items: dict[str, Any] = {}

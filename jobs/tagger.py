@@ -27,6 +27,8 @@ def tagger_of(context: Context, *, adopt: bool = True) -> Tagger:
 @lru_cache(maxsize=2)  # the machine's own, and the one in force
 def _tagger(source: Source) -> Tagger:
     tagger = Tagger(load_taxonomy(source))
-    # Both live as long as the process; the garbage collector's scans of them took a seventh of a poll.
+    # Both live as long as the process; the garbage collector's scans of them took a seventh of a poll. What is
+    # dead by now must go first: frozen, it would stay for good, with its open files.
+    gc.collect()
     gc.freeze()
     return tagger

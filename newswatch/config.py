@@ -127,6 +127,15 @@ def document(source: Source) -> tuple[yaml.Node | None, Any]:
     return _parsed(file.path, file.text)
 
 
+def plain(text: str) -> Any:
+    """The values of YAML text, read leniently: of a key that is given twice, the last.
+
+    Raises:
+        yaml.YAMLError: it is not YAML.
+    """
+    return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - the safe one, by libyaml
+
+
 def _read(path: Path) -> Written:
     try:
         with open(path, "rb", opener=_without_waiting) as file:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -112,13 +113,19 @@ def test_commands_that_are_named_exist_with_their_options(page: Path) -> None:
             check_command(found[1])
 
 
+@cache
+def whole_command() -> Any:
+    """The command `newswatch` with all its commands; it takes a tenth of a second to put together."""
+    return typer.main.get_command(app)
+
+
 def check_command(text: str) -> None:
     """Fail if there is no such command, or if it lacks an option that is named.
 
     Of `feeds list … --json # comment` it looks at `feeds list` and `--json`.
     """
     words = shlex.split(text.replace("…", ""), comments=True)
-    command = typer.main.get_command(app)
+    command = whole_command()
     for word in words:
         inner = getattr(command, "commands", {})
         if word not in inner:

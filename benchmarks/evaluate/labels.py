@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from newswatch.config import plain
 
 ROOT = Path(__file__).parents[2]
 LABELS = ROOT / "tests" / "transforms" / "data"
@@ -195,9 +195,7 @@ def written(folder: Path = WRITTEN) -> list[LabelledArticle]:
     Raises:
         LabelError: two texts have one title.
     """
-    texts_ = [
-        _written(*row) for file in sorted(folder.glob("*.yaml")) for row in yaml.safe_load(file.read_text("utf-8"))
-    ]
+    texts_ = [_written(*row) for file in sorted(folder.glob("*.yaml")) for row in plain(file.read_text("utf-8"))]
     if twice := [title for title, count in Counter(a.id for a in texts_).items() if count > 1]:
         raise LabelError(f"two texts in {folder.name} have one title: {twice[0]}")
     return texts_

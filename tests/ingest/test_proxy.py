@@ -240,9 +240,11 @@ def test_a_wrong_login_is_the_proxys_and_shows_no_password(scheme: str) -> None:
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:{port}", "http://no-such-host.invalid:3128"])
 def test_a_dead_proxy_is_named_and_not_the_host(address: str) -> None:
-    where = address.format(port=free_port())
-    outcome, _, _ = through(f"https://{PAPER}/x", {}, fetch_proxy=where)
-    page, _, _ = through(f"https://{PAPER}/x", {}, fetch_proxy=where, use=lambda fetcher, url: fetcher.fetch_page(url))
+    with socket.socket() as deaf:  # bound and not listening: refuses, and no server of the test can get its port
+        deaf.bind(("127.0.0.1", 0))
+        where, url = address.format(port=deaf.getsockname()[1]), f"https://{PAPER}/x"
+        outcome, _, _ = through(url, {}, fetch_proxy=where)
+        page, _, _ = through(url, {}, fetch_proxy=where, use=lambda fetcher, url: fetcher.fetch_page(url))
     for failed in (failure(outcome), failure(page)):
         assert failed.by_proxy
         assert failed.reason.startswith(f"the proxy {where.removeprefix('http://')} can't be reached: ")

@@ -80,11 +80,12 @@ def test_grades_doubts_and_traps_are_well_formed() -> None:
 
 @pytest.mark.parametrize(("folder", "least"), [(labels.WRITTEN, 44), (labels.UNSEEN, 12)])
 def test_every_language_has_as_many_written_texts_on_both_topics(folder: Path, least: int) -> None:
-    texts = Counter(article.language for article in written(folder))
+    articles = written(folder)
+    texts = Counter(article.language for article in articles)
     assert len(texts) >= 26
     assert min(texts.values()) >= least
     for topic in TOPICS:
-        main = Counter(article.language for article in written(folder) if article.grades[topic].best == 2)
+        main = Counter(article.language for article in articles if article.grades[topic].best == 2)
         assert set(main) == set(texts)
 
 
