@@ -229,6 +229,8 @@ def test_beside_a_word_of_the_attack_the_place_is_one(tagger: Tagger, language: 
 @pytest.mark.parametrize(
     ("language", "title"),
     [
+        ("en", "An active endeavour for the whole family"),
+        ("it", "Il collegio di difesa nato dal processo"),
         ("en", "Airlines deny flight attendants a raise"),
         ("en", "Guards used deliberate force, court hears"),
         ("en", "China doubles its strategic airlift capability"),
