@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from airflow.configuration import conf
 
+FIRST = "jobs.lean_start"
+"""It decides what is imported after it."""
 OF_AIRFLOW = ("airflow.dag_processing.dagbag",)
 """What Airflow imports in each task beyond what a worker has, which is half a second."""
 OF_TASKS = ("jobs.plan", "jobs.pull", "jobs.announce", "jobs.match", "jobs.deliver")
@@ -34,9 +36,7 @@ def forks_tasks(arguments: Sequence[str], executor: str) -> bool:
 
 def preload() -> None:
     """Import it. What can't be imported here is told, and left to the tasks, which then say why they fail."""
-    import jobs.lean_start  # noqa: F401 - it decides what is imported after it
-
-    for name in (*OF_AIRFLOW, *OF_TASKS):
+    for name in (FIRST, *OF_AIRFLOW, *OF_TASKS):
         try:
             importlib.import_module(name)
         except Exception:  # a worker that starts more slowly is better than none

@@ -8,6 +8,7 @@ the scores; counts and facets remain those of the words.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
+from newswatch.errors import QueryError
 from search.asked import required, to_query
 from search.asking import ask
 from search.filter_clauses import Own
@@ -34,6 +36,7 @@ from transforms.encoder import Vector, cosine, packed, unpacked
 from transforms.meaning import encoded
 
 Json = dict[str, Any]
+_log = logging.getLogger(__name__)
 
 _ADDED: Final = 10
 _HEAD: Final = 40
@@ -85,26 +88,41 @@ def _nearest(vector: str, filters: Sequence[Json], k: int, least: float) -> Json
 def nearer_first(es: Elasticsearch, names: Names, parsed: Parsed, results: Results) -> Results:
     """The first page with its rows in the order of `nearest_first`, if there is an encoder and the rows have vectors.
 
-    Rows that have only some of the words stay below the others; no row comes or goes.
+    Rows that have only some of the words stay below the others; no row comes or goes. Where Elasticsearch is too busy
+    to give the vectors, the page that was found stays as it is, and the log says so.
 
     Raises:
-        QueryError: those of `ask`.
+        StoreError: Elasticsearch is unavailable.
     """
     encoder = encoders.load() if len(results.hits) > 1 else None
     vector = _meant(tuple(parsed.words), encoder.name) if encoder else None
     if encoder is None or vector is None:
         return results
     first = results.hits[:_REORDERED]
-    wanted = {"bool": {"filter": [{"ids": {"values": [hit.article.id for hit in first]}}]}}
-    own = {"bool": {"filter": [wanted, {"term": {"meaning.by": encoder.name}}]}}
-    answer = ask(es, names.articles, parsed.query, query=own, size=len(first), source=["meaning.vector"])
-    vectors = {hit["_id"]: unpacked(hit["_source"]["meaning"]["vector"]) for hit in answer["hits"]["hits"]}
-    cosines = {id_: cosine(vector, its) for id_, its in vectors.items() if its is not None}
+    cosines = {id_: cosine(vector, its) for id_, its in _vectors_of(es, names, parsed, first, encoder.name).items()}
     full = len(first) if results.filled is None else results.filled
     ordered = nearest_first(first, cosines)
     has_all, has_some = {id(hit) for hit in first[:full]}, {id(hit) for hit in first[full:]}
     rows = [hit for tier in (has_all, has_some) for hit in ordered if id(hit) in tier]
     return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
+
+
+def _vectors_of(
+    es: Elasticsearch, names: Names, parsed: Parsed, hits: Sequence[Hit], encoder_name: str
+) -> Mapping[str, Vector]:
+    """Article → its vector by that encoder, where it has one that can be read."""
+    these = {"ids": {"values": [hit.article.id for hit in hits]}}
+    own = {"bool": {"filter": [these, {"term": {"meaning.by": encoder_name}}]}}
+    try:
+        answer = ask(es, names.articles, parsed.query, query=own, size=len(hits), source=["meaning.vector"])
+    except (QueryError, NotFoundError) as error:
+        _log.warning("A page is not ordered by meaning: %s", error)
+        return {}
+    return {found["_id"]: vector for found, vector in readable(answer["hits"]["hits"], _vector_in) if vector}
+
+
+def _vector_in(_id: str, document: Mapping[str, Any]) -> Vector | None:
+    return unpacked(document["meaning"]["vector"])
 
 
 def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hit, ...]:

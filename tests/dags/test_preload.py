@@ -82,10 +82,11 @@ def test_a_worker_imports_code_and_opens_nothing_and_others_import_nothing(tmp_p
 
 
 @pytest.mark.slow
-def test_what_cant_be_imported_is_told_and_left_to_the_tasks(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['jobs.match'] = None\n", encoding="utf-8")
+@pytest.mark.parametrize("name", ["jobs.lean_start", "jobs.match"])
+def test_what_cant_be_imported_is_told_and_left_to_the_tasks(tmp_path: Path, name: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules[{name!r}] = None\n", encoding="utf-8")
     process = run(tmp_path, "scheduler", PYTHONPATH=str(tmp_path))
-    assert "jobs.match could not be imported before the tasks" in process.stdout + process.stderr
+    assert f"{name} could not be imported before the tasks" in process.stdout + process.stderr
     assert "jobs.deliver" in process.stdout
 
 

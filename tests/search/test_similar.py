@@ -140,3 +140,15 @@ def test_a_first_page_has_the_same_rows_in_another_order(es: Elasticsearch, name
     assert {hit.article.id for hit in plain.hits} == {hit.article.id for hit in ordered.hits}
     assert (plain.total, plain.filled) == (ordered.total, ordered.filled)
     assert ask(es, names, "ferry", sort="time").hits == find(es, names, "ferry", sort="time", now=NOW).hits
+
+
+@slow
+def test_a_vector_that_cant_be_read_costs_no_page(es: Elasticsearch, names: Names) -> None:
+    best = find(es, names, "ferry since:9h", now=NOW).hits[0].article
+    index = es.search(index=names.articles, query={"ids": {"values": [best.id]}})["hits"]["hits"][0]["_index"]
+    was = es.get(index=index, id=best.id)["_source"]["meaning"]["vector"]
+    try:
+        es.update(index=index, id=best.id, doc={"meaning": {"vector": "no vector"}}, refresh=True)
+        assert best.id in {hit.article.id for hit in ask(es, names, "ferry since:9h").hits}
+    finally:
+        es.update(index=index, id=best.id, doc={"meaning": {"vector": was}}, refresh=True)

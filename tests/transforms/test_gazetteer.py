@@ -226,6 +226,62 @@ def test_beside_a_word_of_the_attack_the_place_is_one(tagger: Tagger, language: 
     assert "counter-terrorism" in _tags(tagger, language, title)
 
 
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "An active endeavour for the whole family"),
+        ("it", "Il collegio di difesa nato dal processo"),
+        ("en", "Airlines deny flight attendants a raise"),
+        ("en", "Guards used deliberate force, court hears"),
+        ("en", "China doubles its strategic airlift capability"),
+        ("en", "Ocean Shield sails south in search for a lost airliner"),
+        ("ru", "Учение «Океанский щит» началось: флот России вышел на Балтику"),
+        ("ru", "Объединенные защитники леса собрались в Туле"),
+        ("ru", "Морские стражи границы: флот пополнился катером"),
+        ("ru", "Адмирал принял командование в Норфолке"),
+        ("it", "Il collegio nato nel 1923 riapre le porte"),
+        ("it", "L'oleodotto nato nel 1960 chiude"),
+        ("ko", "연합군 최고사령부와 맥아더의 일본 점령"),
+        ("ko", "북극 감시 위성 발사 성공"),
+        ("ko", "청해부대장, 바레인 연합해군사령부 방문"),
+        ("ko", "한미 방위비 분담 협상 시작"),
+        ("ko", "부쿠레슈티 9일 드론 잔해 발견"),
+        ("ja", "【ブカレスト9日】ルーマニアに無人機"),
+        ("ja", "海上保安庁、無人機シーガーディアンを運用"),
+        ("zh", "台灣接收海上守護者無人機"),
+        ("zh", "诺曼底：盟军行动八十周年"),
+        ("zh", "科技创新成为强大盾牌"),
+        ("uk", "Єдиний тризуб на пам'ятнику зберегли"),
+        ("uk", "Саміт ЄС: розподіл тягаря прийому біженців"),
+        ("cs", "Summit EU: sdílení břemene při migraci"),
+        ("hu", "Arányos teherviselés a gyakorlatban: adóreform"),
+        ("bg", "Международни сили за поддържане на сигурността в Хаити"),
+        ("sv", "Israels missilsköld stoppade attacken"),
+    ],
+)
+def test_what_a_name_of_the_alliance_means_elsewhere_is_no_name_of_it(
+    tagger: Tagger, language: str, title: str
+) -> None:
+    assert _tags(tagger, language, title) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "entity"),
+    [
+        ("en", "Operation Deny Flight over Bosnia, thirty years on", "deny-flight"),
+        ("en", "NATO ends Ocean Shield off Somalia", "ocean-shield"),
+        ("ru", "НАТО завершает «Океанский щит» у берегов Сомали", "ocean-shield"),
+        ("it", "Il Collegio di difesa NATO di Roma apre le porte", "nato-defence-college"),
+        ("it", "L'oleodotto NATO attraversa il Friuli", "air-command-and-surveillance"),
+        ("hu", "A NATO stratégiai légiszállítási képesség gépei Pápán", "air-command-and-surveillance"),
+        ("ja", "NATOのシーガーディアン作戦、地中海で続く", "sea-guardian"),
+    ],
+)
+def test_beside_the_alliance_it_is_one(tagger: Tagger, language: str, title: str, entity: str) -> None:
+    then = datetime(2026, 3, 1, tzinfo=UTC)
+    assert entity in {e.id for e in tagger.tag(title=title, language=language, date=then).entities}
+
+
 HOLES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_holes.yaml").read_text(encoding="utf-8"))
 SCRIPTS = {
     "[a-z]": "en fr de es it pt nl pl ro sv da no fi cs hu tr", "[α-ω]": "el", "[а-яіїє]": "bg ru uk",
