@@ -21,7 +21,6 @@ import gzip
 import hashlib
 import json
 import math
-import random
 import sys
 import tempfile
 from collections import defaultdict
@@ -37,6 +36,7 @@ from urllib.parse import quote, unquote
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
+from benchmarks.evaluate.measures import Figure, resampled
 from embedded.elasticsearch import start_elasticsearch
 from ingest.urls import article_id
 from newswatch.article import Article, Provenance, Source
@@ -58,7 +58,6 @@ NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _UNDATED: Final = NOW - timedelta(days=400)
 _SITE: Final = "https://judged.example/"
 _DEPTH: Final = 10
-_SAMPLES: Final = 5_000
 _FEWEST: Final = 5
 """Queries from which on an interval says something."""
 _SETS: Final[Mapping[str, int | None]] = {
@@ -243,30 +242,13 @@ def _groups(query: JudgedQuery) -> tuple[str, ...]:
     return "all", half, f"{half} {query.round}", query.language
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean of queries, and what it may be for other queries of the same kind."""
-
-    queries: int
-    mean: float
-    low: float
-    high: float
-    """The 95 % interval; both are the mean for fewer than two queries."""
-
-
-def estimates(values: Mapping[JudgedQuery, float]) -> dict[str, Estimate]:
+def estimates(values: Mapping[JudgedQuery, float]) -> dict[str, Figure]:
     """Group, as in `figures` → the mean of its queries' values, with an interval by bootstrap."""
     by_group: dict[str, list[float]] = defaultdict(list)
     for query, value in values.items():
         for group in _groups(query):
             by_group[group].append(value)
-    return {group: _estimate(some) for group, some in by_group.items()}
-
-
-def _estimate(values: Sequence[float]) -> Estimate:
-    draw = random.Random(len(values))  # the same figures each time
-    means = sorted(fmean(draw.choices(values, k=len(values))) for _ in range(_SAMPLES))
-    return Estimate(len(values), fmean(values), means[_SAMPLES // 40], means[-1 - _SAMPLES // 40])
+    return {group: figure for group, some in by_group.items() if (figure := resampled(some, fmean))}
 
 
 def lead(ours: System, theirs: System, queries: Sequence[JudgedQuery]) -> Iterator[str]:
@@ -276,10 +258,10 @@ def lead(ours: System, theirs: System, queries: Sequence[JudgedQuery]) -> Iterat
     differences = estimates(above)
     yield f"{'':12}{'queries':>9}{'ours':>9}{'95 %':>16}{'above BM25':>13}{'95 %':>18}"
     for group, one in estimates(own).items():
-        if one.queries >= _FEWEST:
+        if one.cases >= _FEWEST:
             other = differences[group]
-            mean = f"{group:12}{one.queries:9}{one.mean:9.3f}{f'{one.low:.3f} to {one.high:.3f}':>16}"
-            yield f"{mean}{other.mean:+13.3f}{f'{other.low:+.3f} to {other.high:+.3f}':>18}"
+            mean = f"{group:12}{one.cases:9}{one.value:9.3f}{f'{one.low:.3f} to {one.high:.3f}':>16}"
+            yield f"{mean}{other.value:+13.3f}{f'{other.low:+.3f} to {other.high:+.3f}':>18}"
 
 
 def report(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:

@@ -101,9 +101,8 @@ def nearer_first(es: Elasticsearch, names: Names, parsed: Parsed, results: Resul
     first = results.hits[:_REORDERED]
     cosines = {id_: cosine(vector, its) for id_, its in _vectors_of(es, names, parsed, first, encoder.name).items()}
     full = len(first) if results.filled is None else results.filled
-    ordered = nearest_first(first, cosines)
-    has_all, has_some = {id(hit) for hit in first[:full]}, {id(hit) for hit in first[full:]}
-    rows = [hit for tier in (has_all, has_some) for hit in ordered if id(hit) in tier]
+    has_all = {hit.article.id for hit in first[:full]}
+    rows = sorted(nearest_first(first, cosines), key=lambda hit: hit.article.id not in has_all)
     return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
 
 

@@ -19,7 +19,7 @@ from embedded.airflow import FIXED_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 SEES = """
-import json, os, stat, sys, threading
+import json, os, sys, threading
 opened = []
 def seen(event, arguments):
     if event == "open" and isinstance(arguments[0], str):

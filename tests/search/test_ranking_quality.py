@@ -90,5 +90,5 @@ def test_two_systems_are_compared_query_by_query_with_an_interval() -> None:
     assert "above BM25" in header
     assert table[0].split() == ["all", "8", "1.000", "1.000", "to", "1.000", "+0.000", "+0.000", "to", "+0.000"]
     mixed = estimates({query: float(n % 2) for n, query in enumerate(queries)})["en"]
-    assert (mixed.queries, mixed.mean) == (8, 0.5)
+    assert (mixed.cases, mixed.value) == (8, 0.5)
     assert 0 <= mixed.low < 0.5 < mixed.high <= 1
