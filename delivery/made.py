@@ -16,6 +16,8 @@ MUTED: Final = "muted until"
 """How the reason begins for which a muted saved search's deliveries are suppressed."""
 JOINED: Final = "joined with the story"
 """How the reason begins for which a delivery on a story that was joined with another is suppressed."""
+TOLD: Final = "told under the story"
+"""How the reason begins for which a delivery is only a note: it waits, or was sent, under another story's name."""
 _ORDER: Final = (DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED)
 
 

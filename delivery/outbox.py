@@ -19,6 +19,7 @@ from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
 from delivery.outcomes import Outcomes
+from delivery.parting import told_under
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -228,6 +229,17 @@ class Outbox:
         waiting = [outcome_id(one.id, recipient) for one in deliveries for recipient in one.recipients]
         self._outcomes.acknowledge(self._outcomes.parcels(waiting), lambda parcel: change(parcel.outcome))
         Fanout(self._es, self._names).settle([one.id for one in deliveries], now)
+
+    def settled(self, story_ids: Collection[str], now: datetime) -> list[Delivery]:
+        """The deliveries on these stories, and those that their notes lead to, settled: see `settle`."""
+        found, asked, wanted = list[Delivery](), set[str](), {*story_ids}
+        while wanted:
+            self.settle(wanted, now)
+            more = self.on_stories(wanted)
+            asked |= wanted
+            found += more
+            wanted = {story for one in more for story in told_under(one)} - asked
+        return found
 
     def settle(self, story_ids: Collection[str], now: datetime) -> None:
         """Give every delivery on these stories its outcomes, and each that nobody waits for its state."""

@@ -23,7 +23,7 @@ from delivery.documents import (
     read_outcome,
 )
 from delivery.fanout import PENDING, Fanout
-from delivery.made import for_recipient
+from delivery.made import TOLD, for_recipient
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
 from store import bulk
@@ -159,17 +159,41 @@ class Outcomes:
             yield from self.select({"bool": {"filter": [about, {"terms": {"state": list(states)}}]}})
 
     def sent_to(self, recipients: Collection[str], story_ids: Collection[str]) -> dict[str, dict[str, list[Sent]]]:
-        """Recipient → story → the mails on it that the recipient got, oldest first; as of the last refresh."""
+        """Recipient → story → the mails on it that the recipient got, oldest first; as of the last refresh.
+
+        A mail that waited when its story was joined with another was sent under its old name, to which a note leads.
+        """
         mails: dict[str, dict[str, dict[str, Sent]]] = defaultdict(lambda: defaultdict(dict))
-        stories = sorted(story_ids)
+        leads = defaultdict[str, set[str]](set)
+        """Story → the names under which it was told, too."""
+        asked, wanted = set[str](), {*story_ids}
+        while wanted:
+            for each in self._sent_or_noted(recipients, sorted(wanted)):
+                if each.outcome.state is DeliveryState.SENT:
+                    of_story = mails[each.story_id][each.outcome.recipient]
+                    of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
+                else:
+                    leads[each.story_id].add((each.outcome.error or "").removeprefix(TOLD).strip())
+            asked |= wanted
+            wanted = set().union(*leads.values()) - asked
+        found: dict[str, dict[str, list[Sent]]] = defaultdict(dict)
+        for story in story_ids:
+            keys: dict[str, dict[str, Sent]] = defaultdict(dict)
+            for name in reached(story, leads):
+                for recipient, own in mails[name].items():
+                    keys[recipient] |= {key: _both(keys[recipient].get(key), sent) for key, sent in own.items()}
+            for recipient, own in keys.items():
+                found[recipient][story] = sorted(own.values(), key=lambda sent: sent.at)
+        return found
+
+    def _sent_or_noted(self, recipients: Collection[str], stories: Sequence[str]) -> Iterator[Addressed]:
+        sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
+        noted = [{"term": {"state": DeliveryState.SUPPRESSED}}, {"prefix": {"error": TOLD}}]
+        either = {"bool": {"should": [{"bool": {"filter": sent}}, {"bool": {"filter": noted}}]}}
         for start in range(0, len(stories), _TERMS):
             about = {"terms": {"story_id": stories[start : start + _TERMS]}}
             whom = {"terms": {"recipient": list(recipients)}}
-            sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
-            for each in self.select({"bool": {"filter": [about, whom, *sent]}}):
-                of_story = mails[each.outcome.recipient][each.story_id]
-                of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
-        return {who: {story: _in_order(keys) for story, keys in own.items()} for who, own in mails.items()}
+            yield from self.select({"bool": {"filter": [about, whom, either]}})
 
     def told_between(
         self, recipient: str, alert_ids: Sequence[str], start: datetime, end: datetime
@@ -289,8 +313,22 @@ def _plus(sent: Sent | None, each: Addressed) -> Sent:
     return replace(was, article_ids=was.article_ids | {each.article_id}, schedules=was.schedules | {each.schedule})
 
 
-def _in_order(mails: Mapping[str, Sent]) -> list[Sent]:
-    return sorted(mails.values(), key=lambda sent: sent.at)
+def _both(one: Sent | None, other: Sent) -> Sent:
+    """What one mail told on two stories that are one now."""
+    if one is None:
+        return other
+    articles, schedules = one.article_ids | other.article_ids, one.schedules | other.schedules
+    return replace(other, article_ids=articles, schedules=schedules)
+
+
+def reached(story: str, leads: Mapping[str, Collection[str]]) -> set[str]:
+    """A story, and all to which its notes lead, be it by others. Pure."""
+    found, waiting = {story}, [story]
+    while waiting:
+        fresh = {*leads.get(waiting.pop(), ())} - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def _with_outcomes(delivery: Delivery, found: Mapping[str, Outcome]) -> Delivery:

@@ -3,6 +3,10 @@
 A story is mailed once to each saved search, so a report in the wrong story was mailed to nobody. When it is parted, it
 is enqueued for the searches that match it and had a mail on the story. Who was mailed the report itself is noted as
 told.
+
+A mail that waits when its story is joined with another keeps the name of its story, under which it may have been begun;
+the other story gets a note. So what a story's readers are told is told by its own deliveries and by those that its
+notes lead to (`told_under`).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from delivery.made import JOINED, match_delivery
+from delivery.made import JOINED, MUTED, TOLD, match_delivery
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
@@ -67,24 +71,97 @@ class AfterJoins:
 
 
 def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> AfterJoins:
-    """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them.
+    """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them,
+    and those that their notes lead to.
 
-    Of several stories that are joined with one, each is told after those before it.
+    Of several stories that are joined with one, each is told after those before it. For each saved search a reader is
+    told of one of them: of the one whose mail was sent or begun, else of the first whose mail waits, else of the first
+    whose mail a mute holds back.
     """
     of_story: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in deliveries:
         of_story[delivery.story_id].append(delivery)
+    # What moves now is counted in its turn. Counted by its notes, too, each of two would be told by the other.
+    elsewhere = {story: made for story, made in of_story.items() if story not in into}
     told: list[Delivery] = []
     withdrawn: list[Withdrawal] = []
+    before: dict[str, list[Delivery]] = {}
+    # Killed after the notes were written, a run finds them.
+    copied = frozenset(_keys(one for story in into for one in of_story[story]))
     for story, to in into.items():
         known, of_other = _by_alert(of_story[to]), _by_alert(of_story[story])
         for alert_id, made in of_other.items():
             told += _noted(made, known.get(alert_id, ()), to)
-        readers = told_of(of_story[to])
-        both = {alert_id: made for alert_id, made in of_other.items() if readers.get(alert_id)}
-        withdrawn += [Withdrawal(tuple(made), to, readers[alert_id]) for alert_id, made in both.items()]
+        first = before.get(to) or _with_noted(of_story[to], elsewhere)
+        counted = {one.id for one in first}
+        second = [one for one in _with_noted(of_story[story], elsewhere) if one.id not in counted]
+        withdrawn += _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
+        before[to] = [*first, *second]
         of_story[to] += of_story[story]
     return AfterJoins(tuple(told), tuple(withdrawn))
+
+
+def _withdrawn(
+    first: Mapping[str, Sequence[Delivery]],
+    to: str,
+    second: Mapping[str, Sequence[Delivery]],
+    story: str,
+    copied: frozenset[str],
+) -> Iterator[Withdrawal]:
+    """What is not to be sent of two stories, by saved search: of what a reader has on both, the surer stays.
+
+    The first may have notes of mails with the keys `copied`, and is none the surer for them.
+    """
+    for alert_id in second.keys() & first.keys():
+        own = (made for made in first[alert_id] if not (_is_later(made, to) and _keys([made]) & copied))
+        one, other = _sureness(own), _sureness(second[alert_id])
+        both = frozenset(one.keys() & other.keys())
+        if readers := frozenset(reader for reader in both if one[reader] >= other[reader]):
+            yield Withdrawal(tuple(second[alert_id]), to, readers)
+        if readers := both - readers:
+            yield Withdrawal(tuple(first[alert_id]), story, readers)
+
+
+def _sureness(deliveries: Iterable[Delivery]) -> dict[str, int]:
+    """Reader → how sure it is that one of these mails is read: 3, it may have been sent; 2, it waits; 1, it is held."""
+    found: dict[str, int] = {}
+    for outcome in (outcome for one in deliveries for outcome in one.outcomes):
+        waits = outcome.state is DeliveryState.PENDING
+        begun = outcome.state is DeliveryState.SENT or (waits and outcome.key)
+        sure = 3 if begun else 2 if waits else 1 if _is_held(outcome) else 0
+        if sure > found.get(outcome.recipient, 0):
+            found[outcome.recipient] = sure
+    return found
+
+
+def _is_later(delivery: Delivery, story: str) -> bool:
+    """Whether it tells of a later report on the story, or is a note beside the story's own delivery."""
+    return delivery.story_id == story and delivery.kind == "update"
+
+
+def _keys(deliveries: Iterable[Delivery]) -> set[str]:
+    """The keys of the mails that carry them."""
+    return {outcome.key for one in deliveries for outcome in one.outcomes if outcome.key}
+
+
+def _with_noted(made: Iterable[Delivery], elsewhere: Mapping[str, Sequence[Delivery]]) -> list[Delivery]:
+    """The deliveries, and those of `elsewhere` that their notes lead to, be it by other notes."""
+    found = {one.id: one for one in made}
+    waiting = list(found.values())
+    while waiting:
+        one = waiting.pop()
+        led = (other for story in told_under(one) for other in elsewhere.get(story, ()))
+        fresh = [other for other in led if other.alert_id == one.alert_id and other.id not in found]
+        found |= {other.id: other for other in fresh}
+        waiting += fresh
+    return list(found.values())
+
+
+def told_under(delivery: Delivery) -> frozenset[str]:
+    """The other stories under whose names a delivery, which is a note of them, is sent."""
+    reasons = (delivery.suppressed_by, *(o.error for o in delivery.outcomes if o.state is DeliveryState.SUPPRESSED))
+    notes = (reason for reason in reasons if reason and reason.startswith(TOLD))
+    return frozenset(note.removeprefix(TOLD).strip() for note in notes)
 
 
 def _noted(made: Sequence[Delivery], known: Sequence[Delivery], to: str) -> Iterator[Delivery]:
@@ -100,29 +177,26 @@ def _noted(made: Sequence[Delivery], known: Sequence[Delivery], to: str) -> Iter
             articles.add(delivery.article_id)
 
 
-def told_of(deliveries: Sequence[Delivery]) -> dict[str, frozenset[str]]:
-    """Saved search → the readers who have, or get, a mail on a story by these deliveries."""
-    tells = (DeliveryState.PENDING, DeliveryState.SENT)
-    return {
-        alert_id: frozenset(o.recipient for one in made for o in one.outcomes if o.state in tells)
-        for alert_id, made in _by_alert(deliveries).items()
-    }
-
-
 def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -> Outcome:
-    """What waits for a reader on a story that was joined to the story `to`: not to be sent to those of `readers`.
+    """What waits for a reader, or is held back by a mute, on a story that was joined: not to be sent to `readers`.
 
-    They are told of `to`. A mail that was begun stays, as it may have been sent.
+    They are told of the story `to`. A mail that was begun stays, as it may have been sent.
     """
-    if outcome.state is not DeliveryState.PENDING or outcome.key or outcome.recipient not in readers:
+    waits = outcome.state is DeliveryState.PENDING and not outcome.key
+    if outcome.recipient not in readers or not (waits or _is_held(outcome)):
         return outcome
     return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"{JOINED} {to}")
+
+
+def _is_held(outcome: Outcome) -> bool:
+    """Whether a mute holds a mail back that is sent when the search is no longer muted."""
+    return outcome.state is DeliveryState.SUPPRESSED and (outcome.error or "").startswith(MUTED)
 
 
 def _as_told(delivery: Delivery, to: str) -> Delivery:
     """The note that a story was told by a delivery on another one, so that later reports follow it."""
     noted = replace(delivery, story_id=to, kind="story")
-    told = f"told under the story {delivery.story_id}"
+    told = f"{TOLD} {delivery.story_id}"
     if delivery.state in (DeliveryState.PENDING, DeliveryState.SUPPRESSED):
         return replace(noted, state=DeliveryState.SUPPRESSED, suppressed_by=told, outcomes=())
     # What a mute holds back waits again on the delivery itself, not on its note, too.

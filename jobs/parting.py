@@ -65,8 +65,11 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         context.audit.record(Deed(by, "story split", story_id, details=f"{len(parted)} articles to {to}"))
         moved = members.move(parted, to, by)
         created = outbox.add(owed).created
-        # What waited on the story of that name was withdrawn when it was joined: it is owed now.
-        again = outbox.owe_again([one.id for one in owed if one.story_id == to], context.clock())
+        # What waited on the story of that name was withdrawn when it was joined, be it under another name to which its
+        # note leads: it is owed now.
+        mine = {one.alert_id: one.id for one in owed if one.story_id == to}
+        led = (one for one in outbox.settled([to], context.clock()) if one.story_id not in (to, story_id))
+        again = outbox.owe_again([*mine.values(), *(o.id for o in led if o.alert_id in mine)], context.clock())
         return Parted(to, moved, created + again)
 
 

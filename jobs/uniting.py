@@ -120,8 +120,7 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     noted = 0
     outbox.refresh()
     if outbox.on_stories(into):
-        outbox.settle({*into, *into.values()}, now)
-        told = outbox.on_stories({*into, *into.values()})
+        told = outbox.settled({*into, *into.values()}, now)
         hold()
         plan = after_joins(told, into)
         noted = outbox.add(plan.told).created

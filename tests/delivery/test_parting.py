@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 
-from delivery.made import match_delivery
-from delivery.parting import after_joins, after_split, joined, told_of
+import pytest
+
+from delivery.made import MUTED, first_outcomes, match_delivery
+from delivery.parting import after_joins, after_split, joined, told_under
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -60,7 +64,7 @@ def test_readers_of_either_of_two_joined_stories_get_no_second_first_mail() -> N
     assert withdrawn.readers == {"reader@example.org"}
     waits = Outcome("reader@example.org")
     begun = replace(waits, key="begun")
-    readers = told_of([told("a")])["nato"]
+    readers = withdrawn.readers
     assert joined(waits, "old", readers, NOW).state is DeliveryState.SUPPRESSED
     assert joined(begun, "old", readers, NOW) == begun, "it may have been sent"
     later = Outcome("new@example.org")
@@ -89,3 +93,79 @@ def test_of_several_stories_that_are_joined_with_one_each_is_told_after_those_be
     (withdrawn,) = plan.withdrawn
     assert withdrawn.deliveries == (two,)
     assert withdrawn.readers == {"reader@example.org"}
+
+
+READER = "reader@example.org"
+STATES = {
+    "": None,
+    "waits": Outcome(READER),
+    "begun": Outcome(READER, key="k"),
+    "sent": Outcome(READER, DeliveryState.SENT, key="k"),
+    "held": Outcome(READER, DeliveryState.SUPPRESSED, error=f"{MUTED} May"),
+}
+JOINS: list[tuple[dict[str, str], ...]] = [
+    ({"b": "a"}, {"c": "a"}),
+    ({"b": "a", "c": "a"},),
+    ({"b": "a"}, {"a": "c"}),
+    ({"b": "a"}, {"c": "d"}, {"a": "d"}),
+    ({"b": "a"}, {"d": "c"}, {"c": "a"}),
+    ({"b": "a", "d": "c"}, {"a": "c"}),
+]
+
+
+class Box:
+    """An outbox in memory, which may die after any number of its writes."""
+
+    def __init__(self, begun_with: Mapping[str, Outcome | None]) -> None:
+        self.all = dict[str, Delivery]()
+        for story, outcome in begun_with.items():
+            if outcome:
+                made = replace(told(f"{story}1", story=story, sent=False), outcomes=(outcome,), state=outcome.state)
+                self.all[made.id] = made
+
+    def join(self, into: Mapping[str, str], writes: int = 99) -> None:
+        wanted, found = {*into, *into.values()}, set[str]()
+        while wanted - found:
+            found |= wanted
+            wanted = {story for one in self.all.values() if one.story_id in found for story in told_under(one)}
+        plan = after_joins([one for one in self.all.values() if one.story_id in found], into)
+        for note in plan.told[:writes]:
+            self.all.setdefault(note.id, replace(note, outcomes=first_outcomes(note)))
+        withdrawn = [(one.id, each) for each in plan.withdrawn for one in each.deliveries]
+        for name, each in withdrawn[: max(0, writes - len(plan.told))]:
+            outcomes = tuple(joined(o, each.to, each.readers, NOW) for o in self.all[name].outcomes)
+            self.all[name] = replace(self.all[name], outcomes=outcomes)
+
+    def live(self) -> list[str]:
+        """What became, or will become, a mail."""
+        notes = [one.outcomes[0] for one in self.all.values() if not (one.kind == "update" or told_under(one))]
+        copies = {o.key for o in notes if o.key}
+        return [*copies, *("mail" for o in notes if not o.key and o.state is DeliveryState.PENDING), *_held(notes)]
+
+
+def _held(outcomes: list[Outcome]) -> list[str]:
+    return ["held" for o in outcomes if (o.error or "").startswith(MUTED)]
+
+
+@pytest.mark.parametrize("joins", JOINS, ids=str)
+def test_however_stories_are_joined_and_wherever_it_dies_a_reader_is_told_once(
+    joins: tuple[dict[str, str], ...],
+) -> None:
+    """Of mails that wait, were begun or sent, or are held back, one is left, and all that can't be undone."""
+    letters = sorted({story for into in joins for story in (*into, *into.values())})
+    for states in product(STATES.items(), repeat=len(letters)):
+        begun_with = {
+            story: outcome and replace(outcome, key=outcome.key and story)
+            for story, (_, outcome) in zip(letters, states, strict=True)
+        }
+        owed = [outcome for outcome in begun_with.values() if outcome]
+        done = sum(bool(outcome.key) for outcome in owed)
+        for dies_after in range(3):
+            box = Box(begun_with)
+            for into in joins:
+                box.join(into, dies_after)
+                box.join(into)
+            left = box.live()
+            assert len(left) == (done or min(1, len(owed))), ([name for name, _ in states], dies_after, left)
+            waited = any(outcome.state is not DeliveryState.SUPPRESSED for outcome in owed)
+            assert (left != ["held"] and bool(left)) == waited, "the mute of one story takes back the other's mail"

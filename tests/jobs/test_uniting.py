@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from delivery.feedback import apply_link
 from delivery.links import Link
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
+from delivery.outcomes import Outcomes
 from jobs.match import match
 from jobs.parting import join, split
 from jobs.uniting import join_across
@@ -165,6 +167,33 @@ def test_who_wanted_no_more_of_a_story_gets_none_of_the_one_that_it_joins(here: 
     ack = Link("ack", "analyst@example.org", "nato", french.id, french.id)  # of a mail from before
     apply_link(here.context.es, here.context.names, ack, here.now)
     assert boxes.get("analyst@example.org").acknowledged.keys() == {english.id, french.id}
+
+
+def test_a_mail_that_waits_under_the_name_of_a_joined_story_is_the_only_one_and_later_ones_follow_it(
+    here: World,
+) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 85)
+    other = replace(report(3, "fr", 170), title="Un pont est fermé", text="Le pont de la gare est fermé pour un an.")
+    for article in (english, french, other):
+        indexed(here, article)
+        match(here.context)
+    reader, names = "analyste@example.org", [f"french~{one.id}" for one in (english, french, other)]
+    assert mails(here).keys() >= {names[1], names[2]}
+    join(here.context, english.id, french.id, "ann")
+    assert mails(here)[names[0]][0] is DeliveryState.SUPPRESSED, "only a note"
+    join(here.context, english.id, other.id, "ann")
+    assert [mails(here)[name][1] for name in names] == ["suppressed", "pending", "suppressed"]
+
+    outcomes = Outcomes(here.context.es, here.context.names)
+    sent = partial(replace, state=DeliveryState.SENT, key="k", reference="<k>", at=here.now)
+    outcomes.acknowledge(outcomes.waiting_for([reader])[reader], lambda parcel: sent(parcel.outcome))
+    mails(here)
+    told = outcomes.sent_to([reader], [english.id, french.id])[reader]
+    assert {story: [one.reference for one in of_story] for story, of_story in told.items()} == {
+        english.id: ["<k>"],
+        french.id: ["<k>"],
+    }
+    assert told[english.id][0].article_ids == {french.id}
 
 
 def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
