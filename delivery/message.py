@@ -171,6 +171,8 @@ class StoryView:
     credibility: str
     """By who reports it: "credibility 2 of 6, probably true"; empty if unknown."""
     alerts: tuple[str, ...]
+    """Names of the saved searches that it matches."""
+    alert_ids: tuple[str, ...]
     quotes: tuple[Quote, ...]
     others: tuple[OtherView, ...]
     changes: tuple[Change, ...]

@@ -114,6 +114,7 @@ def story_view(
         sources=_sources(story),
         credibility=_credible(story.credibility) if article else "",
         alerts=tuple(dict.fromkeys(one_line(d.alert_name) for d in item.deliveries)),
+        alert_ids=tuple(dict.fromkeys(d.alert_id for d in item.deliveries)),
         quotes=quotes,
         others=(*(_other(article) for article in story.others), *_abroad(story)),
         changes=changes.shown,

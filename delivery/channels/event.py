@@ -95,7 +95,7 @@ def _story(story: StoryView) -> dict[str, Any]:
         "sources": story.sources,
         "published": about.published,
         "found": story.found,
-        "searches": list(story.alerts),
+        "searches": list(story.alert_ids),
         "lead": about.lead,
         "quotes": [{"field": quote.field, **_marked(quote.pieces)} for quote in story.quotes],
         "new": [

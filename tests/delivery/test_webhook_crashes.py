@@ -105,7 +105,7 @@ def check(press: Press, case: Case, hook: str, posts: list[Got], secret: str, *,
     pairs = Counter((search, story["story_id"]) for story in stories for search in story["searches"])
     deliveries = owed(press.es, press.names, case)
     assert len(deliveries) == case.told["story"]
-    assert pairs == Counter((one.alert_name, one.story_id) for one in deliveries)
+    assert pairs == Counter((one.alert_id, one.story_id) for one in deliveries)
     for delivery in deliveries:
         (outcome,) = (one for one in delivery.outcomes if one.recipient == hook)
         assert outcome.state is DeliveryState.SENT
