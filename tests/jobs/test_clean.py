@@ -16,6 +16,7 @@ from jobs.clean import (
     DATABASE,
     OPEN_LOG_BYTES,
     STAMP,
+    TABLES,
     LogFile,
     clean,
     clean_command,
@@ -151,6 +152,11 @@ def test_old_rows_go_from_a_real_database(tmp_path: Path, monkeypatch: pytest.Mo
         for days in (1, 40, 50):
             row = (f"{days} days", (now - days * DAY).strftime("%Y-%m-%d %H:%M:%S.%f"))
             connection.execute("INSERT INTO log (event, dttm) VALUES (?, ?)", row)
+        paused = {"dag_id": "poll_feeds", "is_paused": 1, "last_parsed_time": row[1], "max_active_tasks": 1}
+        columns = connection.execute("PRAGMA table_info(dag)").fetchall()
+        needed = {name: 0 for _, name, _, not_null, default, _ in columns if not_null and default is None} | paused
+        marks = ", ".join("?" * len(needed))
+        connection.execute(f"INSERT INTO dag ({', '.join(needed)}) VALUES ({marks})", [*needed.values()])
         connection.execute("CREATE TABLE former AS SELECT zeroblob(1000000) AS bytes FROM sqlite_master LIMIT 60")
         connection.execute("DROP TABLE former")
     report = clean_here(settings, logs, now)
@@ -160,6 +166,8 @@ def test_old_rows_go_from_a_real_database(tmp_path: Path, monkeypatch: pytest.Mo
     with sqlite3.connect(database) as connection:
         kept = {event for (event,) in connection.execute("SELECT event FROM log")}
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        dags = connection.execute("SELECT dag_id, is_paused FROM dag").fetchall()
+    assert dags == [("poll_feeds", 1)], "Airflow was off for 50 days: what was paused stays so"
     assert "1 days" in kept
     assert not {"40 days", "50 days"} & kept
     assert not [name for name in tables if name.startswith("_airflow_deleted")], "an archive would only move the rows"
@@ -179,6 +187,13 @@ def test_what_is_no_sqlite_file_or_locked_stays_as_it_is(tmp_path: Path) -> None
     assert shrink("postgresql+psycopg2://airflow:secret@postgres/airflow") == 0
     (tmp_path / "airflow.db").write_bytes(b"no database at all" * 100)
     assert shrink(f"sqlite:///{tmp_path / 'airflow.db'}?timeout=30") == 0
+
+
+@pytest.mark.slow
+def test_all_of_airflows_tables_that_grow_are_cleaned() -> None:
+    known = "from airflow.utils.db_cleanup import config_list; print(*(one.table_name for one in config_list))"
+    done = subprocess.run([sys.executable, "-c", known], check=True, capture_output=True, text=True)
+    assert {*done.stdout.split()} == {*TABLES, "dag"}
 
 
 def test_the_command_states_the_moment() -> None:
