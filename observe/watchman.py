@@ -41,6 +41,8 @@ class Rules:
 
 _JOBS_NEED = ("elasticsearch", "disk", "airflow", "scheduler", "dag-processor", ASLEEP)
 CAUSES: Mapping[str, tuple[str, ...]] = {
+    "elasticsearch": (ASLEEP,),
+    "airflow": (ASLEEP,),
     "scheduler": ("airflow", ASLEEP),
     "dag-processor": ("airflow", ASLEEP),
     "triggerer": ("airflow", ASLEEP),

@@ -213,6 +213,17 @@ def test_after_a_sleep_rows_begin_anew_and_jobs_get_time() -> None:
     assert watch.told[MAIL][1:] == [("new", "polling")]
 
 
+def test_what_starts_beside_the_watchman_gets_time_to_start() -> None:
+    watch = Watch()
+    watch.memory = awake(watch.memory, RULES)
+    watch.see_and_tell(RULES.wake, "airflow", "elasticsearch")
+    watch.see_and_tell(RULES.begin)
+    assert watch.told == {}, "a host that starts is no outage"
+    watch.memory = awake(watch.memory, RULES)
+    watch.see_and_tell(RULES.wake + RULES.begin, "airflow")
+    assert watch.told[MAIL] == [("new", "airflow")]
+
+
 # ── ways ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
