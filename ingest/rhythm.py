@@ -21,6 +21,9 @@ NEW_PER_POLL: Final = 0.1
 """Target: one poll in ten brings something new. Twice as many polls would halve the delay, for twice the requests."""
 RATE_MEMORY_S: Final = 43_200
 """How long the past weighs in the smoothed rate of new entries, in seconds."""
+UNKNOWN_RATE: Final = 0.2
+"""New entries an hour that a feed without a known rhythm is taken to have: polled every half an hour, and less and less
+as nothing comes."""
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
 
@@ -74,15 +77,18 @@ def with_rhythm(state: FeedState, entries: Sequence[Entry], new_entries: int, no
 
 
 def _first_rhythm(state: FeedState, entries: Sequence[Entry], now: datetime) -> FeedState:
-    """The rhythm according to the dates of the first poll's entries."""
+    """The rhythm according to the dates of the first poll's entries; one date says at most how rare they are."""
     times = sorted(min(entry.published, now) for entry in entries if entry.published)
-    if len(times) < 2:
-        return replace(state, last_new_at=times[-1] if times else now if entries else None)
+    if not times:
+        return replace(state, last_new_at=now if entries else None, new_rate=UNKNOWN_RATE)
     span = max(60.0, (max(now, times[-1]) - times[0]).total_seconds())
+    rate = len(times) / span * 3600
+    if len(times) < 2:
+        return replace(state, last_new_at=times[-1], new_rate=min(rate, UNKNOWN_RATE))
     return replace(
         state,
         last_new_at=times[-1],
-        new_rate=len(times) / span * 3600,
+        new_rate=rate,
         usual_silence_s=max(60.0, (times[-1] - times[0]).total_seconds()) / (len(times) - 1),
     )
 
@@ -91,7 +97,7 @@ def interval(state: FeedState, settings: Settings, rolled_over: bool = False) ->
     """The wait by the feed's own rhythm, within the bounds of the settings."""
     low, high = settings.poll_min_interval_s, settings.poll_max_interval_s
     wanted = NEW_PER_POLL / state.new_rate * 3600 if state.new_rate > 0 else high
-    why = _rhythm(state.new_rate)
+    why = _rhythm(state.new_rate) if state.usual_silence_s or not state.new_rate else "its rhythm is not known yet"
     if rolled_over:
         wanted, why = min(wanted, state.interval_s / 4), "all entries of the last poll were gone"
     seconds = min(max(wanted, low), high)

@@ -81,6 +81,33 @@ def test_a_first_poll_reads_the_rhythm_off_the_dates() -> None:
     assert busy.entry_ids == tuple(map(str, range(20)))
 
 
+@pytest.mark.parametrize(
+    ("published", "at_most", "told"),
+    [
+        ((), 1_980, "not known yet"),
+        ((None,) * 10, 1_980, "not known yet"),
+        ((NOW - timedelta(minutes=1),), 1_980, "not known yet"),
+        ((NOW - timedelta(days=400),), 1.1 * 86_400, "not known yet"),
+        ((NOW - timedelta(days=400),) * 2, 1.1 * 86_400, "every 200 days"),
+    ],
+)
+def test_a_feed_whose_dates_tell_no_rhythm_is_asked_soon(
+    published: tuple[datetime | None, ...], at_most: float, told: str
+) -> None:
+    """A page's headlines have no dates, and a feed that has just begun has one: a day later they would be gone."""
+    found = [replace(one, published=when) for one, when in zip(entries(*range(10)), published, strict=False)]
+    first = poll(FeedState("f", URL), fetched(), replace(parsed(), entries=tuple(found)), new_entries=len(found))
+    assert at_most / 2 < wait_s(first) <= at_most
+    assert told in first.interval_why
+    state, now = first, NOW
+    for _ in range(100):
+        assert state.next_poll_at
+        assert state.next_poll_at >= now
+        now = state.next_poll_at
+        state = poll(state, unchanged(), now=now)
+    assert wait_s(state, now) > 40_000, "nothing came for weeks"
+
+
 def test_a_feed_that_brings_more_is_polled_more_often() -> None:
     more = poll(steady(), fetched(), parsed(*range(20)), new_entries=30)
     less = poll(steady(), unchanged())
