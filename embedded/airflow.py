@@ -238,15 +238,25 @@ def await_healthy(airflow: Airflow, timeout_s: float = START_TIMEOUT_S) -> None:
     Raises:
         StackError: it has ended, or is not healthy within `timeout_s`.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline, health = time.monotonic() + timeout_s, dict[str, str]()
     while airflow.child.poll() is None and time.monotonic() < deadline:
         health = airflow.api.health()
         if health and all(health.get(part) == "healthy" for part in NEEDED_HEALTHY):
             return
         time.sleep(0.5)
-    log = airflow.child.log_file
-    state = "ended while starting" if airflow.child.poll() is not None else f"is not healthy after {timeout_s:.0f} s"
-    raise StackError(f"Airflow {state}; {log} ends with:\n{tail(log)}")
+    own_log = airflow.child.log_file
+    if airflow.child.poll() is not None:
+        raise StackError(f"Airflow ended while starting; {own_log} ends with:\n{tail(own_log)}")
+    name = unhealthy(health)
+    log = _log(name, own_log.parent)
+    raise StackError(f"Airflow's {name} is not healthy after {timeout_s:.0f} s; {log} ends with:\n{tail(log)}")
+
+
+def unhealthy(health: Mapping[str, str]) -> str:
+    """The component that keeps Airflow from being healthy, by what its web server says. Pure."""
+    if health.get("metadatabase") != "healthy":
+        return "api-server"
+    return next(part.replace("_", "-") for part in NEEDED_HEALTHY if health.get(part) != "healthy")
 
 
 def main() -> None:

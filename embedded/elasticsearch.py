@@ -67,7 +67,7 @@ ALL_ROLES: Final = ("master", "data")
 
 FAILURES = (
     (
-        re.compile(r"failed to obtain node locks"),
+        re.compile(r"LockObtainFailedException"),
         "Another Elasticsearch{owner} is using {data_dir}; stop it (newswatch down) or choose another data folder.",
     ),
     (
@@ -85,6 +85,10 @@ FAILURES = (
     (
         re.compile(r"AccessDeniedException|No space left on device|Read-only file system"),
         "Elasticsearch can't write {data_dir} (see {log}); make room or choose another data folder.",
+    ),
+    (  # after the reasons for it
+        re.compile(r"failed to obtain node locks"),
+        "Elasticsearch can't lock {data_dir} (see {log}); choose a data folder on a disk of this machine.",
     ),
 )
 

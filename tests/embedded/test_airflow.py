@@ -26,6 +26,7 @@ from embedded.airflow import (
     environment,
     password,
     smtp_connection,
+    unhealthy,
 )
 from embedded.airflow_api import AirflowApi, ImportProblem, Run
 from embedded.processes import LOOPBACK, Child, free_port
@@ -87,6 +88,19 @@ def test_secrets_are_kept_and_nobody_else_can_read_them(settings: Settings) -> N
 
 def test_the_dags_are_those_installed() -> None:
     assert (dags_folder() / "poll_feeds.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("ill", "name"),
+    [
+        ({}, "api-server"),
+        ({"metadatabase": "unhealthy", "scheduler": "None"}, "api-server"),
+        ({"metadatabase": "healthy", "scheduler": "unhealthy", "dag_processor": "unhealthy"}, "scheduler"),
+        ({"metadatabase": "healthy", "scheduler": "healthy", "dag_processor": "None"}, "dag-processor"),
+    ],
+)
+def test_what_does_not_start_is_named(ill: dict[str, str], name: str) -> None:
+    assert unhealthy(ill) == name
 
 
 def test_connections_say_what_the_settings_say(tmp_path: Path) -> None:

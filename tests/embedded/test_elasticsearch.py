@@ -116,7 +116,8 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     ("log", "sentence"),
     [
         (
-            "java.lang.IllegalStateException: failed to obtain node locks, tried [/d/data]; maybe these locations …",
+            "java.lang.IllegalStateException: failed to obtain node locks, tried [/d/data]; maybe these locations …\n"
+            "Caused by: org.apache.lucene.store.LockObtainFailedException: Lock held by another program: /d/node.lock",
             "Another Elasticsearch is using /d; stop it (newswatch down) or choose another data folder.",
         ),
         (
@@ -135,6 +136,16 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
             "Error occurred during initialization of VM\nCould not reserve enough space for 99999999KB object heap",
             "Elasticsearch can't run with the given heap (see /d/log); give it 256 MB or more, "
             "but no more than is free.",
+        ),
+        (
+            "java.lang.IllegalStateException: failed to obtain node locks, tried [/d/data]; maybe these locations …\n"
+            "Caused by: java.io.IOException: Mount point not found",
+            "Elasticsearch can't lock /d (see /d/log); choose a data folder on a disk of this machine.",
+        ),
+        (
+            "java.lang.IllegalStateException: failed to obtain node locks, tried [/d/data]; maybe these locations …\n"
+            "Caused by: java.nio.file.AccessDeniedException: /d/data/node.lock",
+            "Elasticsearch can't write /d (see /d/log); make room or choose another data folder.",
         ),
         (
             "java.io.IOException: No space left on device",
