@@ -1,10 +1,10 @@
 """How long a burst takes until its last mail: `python -m benchmarks.burst [--articles N] [--searches N] [--readers N]`.
 
 All articles of an hour lie in the index, in batches of 500, tagged and with vectors (`benchmarks.stream` invents them).
-One process places, joins and matches them, another sends the mails to a server of their own, as the tasks of Airflow
-do: it begins once a run of `match` has ended that enqueued something. Saved searches are of three kinds: whole topics,
-in one language or in all; one word of the news; two words. Printed are the seconds from the moment at which both may
-begin until all is matched and until the server has taken the last mail, and what either process cost of its processor.
+One process places, joins and matches them. Another sends the mails to a server of its own: whenever a run of `match`
+has ended that enqueued something, and each minute, as Airflow's tasks do. Saved searches are of three kinds: whole
+topics, in one language or in all; one word of the news; two words. Printed are the seconds from the moment at which
+both may begin until all is matched and until the server has taken the last mail, and the processor time of either.
 
 At the end nothing may wait, and nobody may have been told of a story twice by one saved search.
 """
@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -107,18 +106,18 @@ def _matching(settings: Settings, line: Connection, owed: Connection, profile: s
 
 
 def _mailing(settings: Settings, line: Connection, owed: Connection, profile: str) -> None:
-    """Deliver whenever something was enqueued, until matching has ended and nothing waits any more."""
+    """Deliver when something was enqueued and each minute, until matching has ended and nothing waits any more."""
 
     def work(context: Context) -> int:
-        runs, more = 0, True
-        while more:
-            told = [owed.recv()]
-            while owed.poll():
-                told.append(owed.recv())
-            more = "end" not in told
-            while "mails" in told or deliver.mails_wait(context):
-                told, runs = [], runs + 1
-                deliver.run(context)
+        runs, more, held, minute = 0, True, False, time.monotonic() + 60
+        while more or held:
+            if owed.poll(1 if held else max(0.0, minute - time.monotonic())):
+                more = owed.recv() != "end"
+            else:
+                minute += 60
+            if held or deliver.mails_wait(context):
+                runs += 1
+                held = deliver.run(context).later is not None
         return runs
 
     _measured(settings, line, work, profile)
@@ -130,12 +129,15 @@ def _measured(settings: Settings, line: Connection, work: Callable[[Context], in
     line.send("ready")
     line.recv()
     before, profiler = time.process_time(), cProfile.Profile()
-    with patch("jobs.uniting.encoder_of", lambda _: ENCODER), patch("jobs.match.encoder_of", lambda _: ENCODER):
-        with counted(context.es) as made:
-            if profile:
-                profiler.enable()
-            runs = work(context)
-            profiler.disable()
+    with (
+        patch("jobs.uniting.encoder_of", lambda _: ENCODER),
+        patch("jobs.match.encoder_of", lambda _: ENCODER),
+        counted(context.es) as made,
+    ):
+        if profile:
+            profiler.enable()
+        runs = work(context)
+        profiler.disable()
     if profile:
         profiler.dump_stats(profile)
     line.send(Spent(time.time(), time.process_time() - before, len(made), runs))
@@ -184,9 +186,10 @@ def measure(context: Context, count: int, searches: int, readers: int, profile: 
     print(f"{count:,} articles in {indexed} batches, {searches} saved searches, {readers} readers")
     print(f"matched after {matched.ended - began:.0f} s, first mail after {first:.0f} s, last after {last:.0f} s")
     for name, spent in (("matching", matched), ("mailing", mailed)):
-        each = 1_000 * spent.cpu_s / count
-        print(f"{name}: {spent.cpu_s:.1f} s CPU ({each:.1f} ms an article), {spent.requests:,} requests, {spent.runs} runs")
-    print(f"{len(taken):,} mails with {sum(told.values()):,} stories, load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
+        each = f"{1_000 * spent.cpu_s / count:.1f} ms an article"
+        print(f"{name}: {spent.cpu_s:.1f} s CPU ({each}), {spent.requests:,} requests, {spent.runs} runs")
+    print(f"{len(taken):,} mails with {told.total():,} stories")
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
 
 
 def _told(context: Context) -> Counter[tuple[str, str, str]]:
@@ -209,7 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--articles", type=int, default=10_000)
     parser.add_argument("--searches", type=int, default=100)
     parser.add_argument("--readers", type=int, default=50)
-    parser.add_argument("--profile", type=Path, help="a folder for the profiles of both processes, which slow them down")
+    parser.add_argument("--profile", type=Path, help="a folder for both processes' profiles, which slow them down")
     options = parser.parse_args(arguments)
     profile = {name: str(options.profile / f"{name}.prof") for name in ("match", "mail") if options.profile}
     with TemporaryDirectory() as folder, installation(Path(folder)) as context:

@@ -48,12 +48,12 @@ class Body:
     """An article's text. Its fingerprint is computed when it is first asked for: few candidates may be copies."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """The fingerprint of the text."""
-        return fingerprint(self._text)
+        return fingerprint(self.text)
 
 
 @dataclass(frozen=True, slots=True)
