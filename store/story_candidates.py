@@ -38,8 +38,8 @@ _TEXTS_AT_ONCE: Final = 20
 """Documents with their whole texts in one answer."""
 _MOST_COPIES: Final = 8
 """Whole texts that an article is compared with; the most similar ones share most bands and come first."""
-_KEPT: Final = 1_000
-"""Candidates that are kept from page to page, about 50 kB each."""
+_KEPT: Final = 5_000
+"""Candidates that are kept from page to page, about 30 kB each: half of a burst of 10,000."""
 _KEPT_TEXT: Final = 20_000
 """Characters up to which a candidate's text is kept with it."""
 _TRIES: Final = 3
@@ -122,11 +122,9 @@ class StoryCandidates:
 
     def keep(self, version: Version, candidate: StoryCandidate) -> None:
         """Keep an article that has just been placed."""
-        weighed = candidate.weighed
-        text = weighed.profile.body.text
+        text = candidate.profile.body.text
         with_text = len(text) <= _KEPT_TEXT
-        profile = replace(weighed.profile, body=Body(text if with_text else ""))  # without its fingerprint, of 60 kB
-        kept = replace(candidate, weighed=replace(weighed, profile=profile), shares_band=False)
+        kept = replace(candidate, weighed=_as_compared(candidate.weighed, text if with_text else ""), shares_band=False)
         self._kept.add(version, kept, with_text=with_text)
 
     def _found(self, profiles: Sequence[Weighed]) -> dict[str, list[_Near]]:
@@ -233,10 +231,14 @@ def _candidate(
     background: Background, article_id: str, document: Mapping[str, Any], *, with_text: bool
 ) -> StoryCandidate:
     article = from_document(article_id, _WHOLE | dict(document))
-    profile = profile_of(article, stored_gist(document))
-    if not with_text:
-        profile = replace(profile, body=Body(""))
-    return StoryCandidate(weigh(profile, background), article.story_id, article.duplicate_of, shares_band=False)
+    weighed = weigh(profile_of(article, stored_gist(document)), background)
+    compared = _as_compared(weighed, weighed.profile.body.text if with_text else "")
+    return StoryCandidate(compared, article.story_id, article.duplicate_of, shares_band=False)
+
+
+def _as_compared(weighed: Weighed, text: str) -> Weighed:
+    """Without what is not compared any more, such as a fingerprint that nobody may ask for: a third of its memory."""
+    return replace(weighed, profile=replace(weighed.profile, terms={}, names={}, body=Body(text)))
 
 
 _WHOLE: Document = {
