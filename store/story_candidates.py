@@ -28,7 +28,7 @@ from transforms.story import CANDIDATES, StoryCandidate, telling_terms
 
 _BAND_WEIGHT: Final = 100.0
 """Of a shared band, so that possible copies come before articles that share words; all words together weigh under 5."""
-_COMPARED: Final = ["gist", "language", "published", "first_seen", "source", "story_id", "duplicate_of", "seq"]
+_COMPARED: Final = ["gist", "language", "published", "first_seen", "source", "story_id", "duplicate_of"]
 """What is read of a candidate: about 4 kB."""
 _TEXTS: Final = ["title", "summary", "text", "repeated", *_COMPARED]
 """What is read of one that may be a copy, or was stored before there were gists."""
@@ -40,10 +40,12 @@ _MOST_COPIES: Final = 8
 """Whole texts that an article is compared with; the most similar ones share most bands and come first."""
 _KEPT: Final = 5_000
 """Candidates that are kept from page to page, about 30 kB each: half of a burst of 10,000."""
-_KEPT_TEXT: Final = 20_000
+_KEPT_TEXT: Final = 10_000
 """Characters up to which a candidate's text is kept with it."""
 _TRIES: Final = 3
 """Searches for the candidates of a page, if articles among them are written meanwhile."""
+_UNNUMBERED: Final = 2**63 - 1
+"""By what Elasticsearch sorts a document without ingest number: somebody has edited it, and it is found by nothing."""
 
 _Place = tuple[str, int]
 """Where a stored article is: its index and ingest number."""
@@ -131,7 +133,7 @@ class StoryCandidates:
         """Article id → the hits of its candidates, without their documents: most are candidates of several articles."""
         searches: list[Document] = []
         for new in profiles:
-            searches += [{}, self._search(new)]
+            searches += [{"allow_partial_search_results": False}, self._search(new)]
         answers = self._es.msearch(index=self._names.articles, searches=searches)["responses"]
         if len(answers) != len(profiles):
             raise StoreError(f"Elasticsearch gave {len(answers)} answers to {len(profiles)} questions.")
@@ -194,6 +196,7 @@ class StoryCandidates:
                 index=self._names.articles,
                 query={"bool": {"filter": [*here, *these]}},
                 size=at_once,
+                sort=[{"seq": "asc"}],
                 source={"includes": fields},
                 seq_no_primary_term=True,
                 track_total_hits=False,
@@ -203,7 +206,7 @@ class StoryCandidates:
 
 
 def _place_of(hit: Hit) -> _Place:
-    return hit["_index"], int(hit["_source"]["seq"])
+    return hit["_index"], int(hit["sort"][0])
 
 
 def _term(field: str, value: str, boost: float) -> Document:
@@ -216,8 +219,9 @@ def _hits_of(answer: Mapping[str, Any]) -> list[_Near]:
     near = []
     for hit in answer["hits"]["hits"]:
         score, seq = hit["sort"]
-        version = (hit["_index"], int(seq), hit["_seq_no"], hit["_primary_term"])
-        near.append(_Near(version, score >= _BAND_WEIGHT))
+        if seq != _UNNUMBERED:
+            version = (hit["_index"], int(seq), hit["_seq_no"], hit["_primary_term"])
+            near.append(_Near(version, score >= _BAND_WEIGHT))
     return near
 
 
