@@ -62,9 +62,10 @@ def last_of(context: Context, count: int) -> Article | None:
     Raises:
         SystemExit: it has left another number.
     """
-    if not context.es.indices.exists_alias(name=context.names.articles):
+    index = context.names.articles
+    found = context.es.search(index=index, size=1, sort=[{"seq": "desc"}], track_total_hits=True)
+    if not found["hits"]["hits"]:
         return None
-    found = context.es.search(index=context.names.articles, size=1, sort=[{"seq": "desc"}], track_total_hits=True)
     if found["hits"]["total"]["value"] != count:
         raise SystemExit(
             f"The folder holds {found['hits']['total']['value']:,} articles: give another, or that number."
