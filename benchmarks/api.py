@@ -16,21 +16,13 @@ from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from alerts.definitions import load_alerts
 from alerts.saved import SavedSearches
-from benchmarks.pages import NOW, fill, served
-from delivery.channels.registry import parse_address
-from embedded.elasticsearch import start_elasticsearch
-from ingest.feeds import load_feeds
-from jobs.context import Context, open_context
+from benchmarks.pages import NOW, fill, installation, served
+from jobs.context import Context
 from newswatch.article import Article
 from newswatch.batch import BatchState
-from newswatch.settings import Settings, default_config_dir
 from store.batches import BatchStore
 from store.documents import from_document
-from store.feeds import FeedStore
 from store.keys import KeyStore, Request
 
 API = "/api/v1"
@@ -70,9 +62,10 @@ def last_of(context: Context, count: int) -> Article | None:
     Raises:
         SystemExit: it has left another number.
     """
-    if not context.es.indices.exists_alias(name=context.names.articles):
+    index = context.names.articles
+    found = context.es.search(index=index, size=1, sort=[{"seq": "desc"}], track_total_hits=True)
+    if not found["hits"]["hits"]:
         return None
-    found = context.es.search(index=context.names.articles, size=1, sort=[{"seq": "desc"}], track_total_hits=True)
     if found["hits"]["total"]["value"] != count:
         raise SystemExit(
             f"The folder holds {found['hits']['total']['value']:,} articles: give another, or that number."
@@ -91,22 +84,21 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="newswatch-api-") as spare,
-        start_elasticsearch(folder := options.data or Path(spare), port=0, heap_mb=1_024) as node,
+        installation(options.data or Path(spare)) as context,
     ):
-        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=folder)
-        context = open_context(settings, clock=lambda: NOW)
         article = last_of(context, options.articles) or fill(context.es, context.names, options.articles)
         batches = BatchStore(context.es, context.names)
         batch = batches.open([], now=NOW, lease_s=60)
         batches.mark_indexed(batch.number, counts={}, now=NOW)
         assert batches.mark_matched(batches.get(batch.number), now=NOW)
         assert batches.get(batch.number).value.state is BatchState.MATCHED
-        FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
-        searches = SavedSearches(context.es, context.names)
-        searches.seed(load_alerts(default_config_dir() / "alerts.yaml", parse_address), now=NOW)
         keys = KeyStore(context.es, context.names)
         key = keys.create(Request("benchmark", "ann", ("read",), 30, 6_000), by="ann", now=NOW).text
-        places = {"article": article.id, "story": article.story_id, "alert": searches.all()[0].id}
+        places = {
+            "article": article.id,
+            "story": article.story_id,
+            "alert": SavedSearches(context.es, context.names).all()[0].id,
+        }
         print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p99':>8}{'longest':>8}{'kB':>8}")
         with served(context) as connection:
             _, first = measure(connection, key, "/articles?after=now", 1)

@@ -63,6 +63,18 @@ OTHERS = {
 }
 
 
+@contextmanager
+def installation(folder: Path) -> Iterator[Context]:
+    """An installation at `NOW` with the project's feeds and saved searches, on a node of its own."""
+    with start_elasticsearch(folder, port=0, heap_mb=1_024) as node:
+        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=folder)
+        context = open_context(settings, clock=lambda: NOW)
+        FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
+        searches = SavedSearches(context.es, context.names)
+        searches.seed(load_alerts(default_config_dir() / "alerts.yaml", parse_address), now=NOW)
+        yield context
+
+
 def fill(es: Elasticsearch, names: Names, count: int) -> Article:
     """Index `count` articles of the month before `NOW`; the last of them."""
     start, last = NOW - timedelta(days=30), None
@@ -135,19 +147,15 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="newswatch-pages-") as folder,
-        start_elasticsearch(Path(folder), port=0, heap_mb=1_024) as node,
+        installation(Path(folder)) as context,
     ):
-        settings = Settings(elasticsearch_url=node.url, secret_key=SecretStr("for this run"), data_dir=Path(folder))
-        context = open_context(settings, clock=lambda: NOW)
         article = fill(context.es, context.names, options.articles)
-        FeedStore(context.es, context.names).sync(load_feeds(default_config_dir() / "feeds.yaml"))
-        searches = SavedSearches(context.es, context.names)
-        searches.seed(load_alerts(default_config_dir() / "alerts.yaml", parse_address), now=NOW)
+        search_id = SavedSearches(context.es, context.names).all()[0].id
         pages = SEARCHES | {"an article": f"/article/{article.id}", "a story": f"/story/{article.story_id}"} | OTHERS
         print(f"{options.articles:,} articles\n{'ms':32}{'p50':>8}{'p95':>8}{'longest':>8}{'kB':>8}")
         with served(context) as connection:
             for name, path in pages.items():
-                row = measure(connection, path.format(alert=searches.all()[0].id), options.times, options.warm_up)
+                row = measure(connection, path.format(alert=search_id), options.times, options.warm_up)
                 print(f"{name:32}{row}", flush=True)
         print(f"load {os.getloadavg()[0]:.1f}")
 

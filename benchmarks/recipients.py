@@ -72,10 +72,10 @@ class Meter:
 
 class _Handler:
     def __init__(self) -> None:
-        self.taken: list[str] = []
+        self.taken: list[tuple[str, float]] = []
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        self.taken += envelope.rcpt_tos
+        self.taken += [(recipient, time.time()) for recipient in envelope.rcpt_tos]
         return "250 OK"
 
 
@@ -92,7 +92,7 @@ def _serve(port: int, line: Connection) -> None:
 
 @contextmanager
 def mail_server() -> Iterator[tuple[int, Connection]]:
-    """A server's port, and the line on which it tells whom it has taken mails for."""
+    """A server's port, and the line on which it tells whom it has taken mails for, and when (by `time.time`)."""
     here, there = multiprocessing.Pipe()
     port = free_port()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, there), daemon=True)
@@ -128,7 +128,7 @@ def measure(context: Context, line: Connection, meter: Meter, count: int, number
         sent, now = sent + report.sent, now + timedelta(minutes=1)
     cost = Cost(count, meter.requests, meter.bytes, time.perf_counter() - began, time.process_time() - cpu)
     line.send("taken")
-    assert Counter(line.recv()) == dict.fromkeys(readers, 1)
+    assert Counter(recipient for recipient, _ in line.recv()) == dict.fromkeys(readers, 1)
     return cost
 
 

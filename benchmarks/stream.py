@@ -86,13 +86,13 @@ _SPELT = {language: _spelling(by) for by, language in enumerate(LANGUAGES)}
 _TAGS = (Tag("nato", "main", 0.9, ()),)
 
 
-def batches(context: Context, articles: Iterator[Article], size: int) -> Iterator[Batch]:
+def batches(context: Context, articles: Iterator[Article], size: int, now: datetime = NOW) -> Iterator[Batch]:
     """Batches of these articles, indexed one by one."""
     store, kept = ArticleStore(context.es, context.names), BatchStore(context.es, context.names)
     while page := list(islice(articles, size)):
-        batch = kept.begin(kept.open([], now=NOW, lease_s=600).number)
-        store.write(page, batch, batch.seq_of_attempt, now=NOW)
-        yield kept.mark_indexed(batch.number, counts={"new": len(page)}, now=NOW)
+        batch = kept.begin(kept.open([], now=now, lease_s=600).number)
+        store.write(page, batch, batch.seq_of_attempt, now=now)
+        yield kept.mark_indexed(batch.number, counts={"new": len(page)}, now=now)
 
 
 def measure(part: str, count: int, searches: int) -> str:

@@ -116,8 +116,8 @@ def _halves(written: str) -> tuple[float, ...]:
 
 def unit(vector: Sequence[float]) -> Vector | None:
     """The vector with length 1; None if it has no direction."""
-    length = math.sqrt(math.fsum(x * x for x in vector))
-    return tuple(x / length for x in vector) if math.isfinite(length) and length > 1e-6 else None
+    length = math.sqrt(math.fsum(map(mul, vector, vector)))
+    return tuple([x / length for x in vector]) if math.isfinite(length) and length > 1e-6 else None
 
 
 # ── a vector in a document ───────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from itertools import chain
+from sys import intern
 
 from transforms.fingerprint import Fingerprint, fingerprint, own_words
 from transforms.fold import fold
@@ -48,12 +49,12 @@ class Body:
     """An article's text. Its fingerprint is computed when it is first asked for: few candidates may be copies."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self.text = text
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """The fingerprint of the text."""
-        return fingerprint(self._text)
+        return fingerprint(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def profile_from(
     gist: Gist, *, id: str, published: datetime, source: str, language: str | None, text: str = ""
 ) -> Profile:
     """The profile of an article of which its gist is known; `text` is needed for its fingerprint alone."""
-    title_stems, body_stems = gist.title.split(), gist.body.split()
+    title_stems, body_stems = _shared(gist.title), _shared(gist.body)
     title, names = frozenset(title_stems), Counter(gist.names.split())
     lead = list(dict.fromkeys(body_stems[:LEAD_WORDS]))
     counts = Counter(body_stems)
@@ -189,6 +190,11 @@ def profile_from(
         ),
         body=Body(text),
     )
+
+
+def _shared(stems: str) -> list[str]:
+    """The stems, each as one object in all profiles: they take less memory, and are found faster."""
+    return [intern(stem) for stem in stems.split()]
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -217,9 +217,3 @@ class Stream:
     def move(self, article: Profile, story_id: str) -> None:
         """Put an article that has just been placed into another story."""
         self._recent.move(article, story_id)
-
-
-def placed_in_order(profiles: Sequence[Profile], *, window: timedelta = WINDOW) -> Mapping[str, Placed]:
-    """Article → where it was placed, in the order of publication."""
-    stream = Stream(window)
-    return {one.id: stream.place(one) for one in sorted(profiles, key=lambda p: (p.published, p.id))}

@@ -21,6 +21,7 @@ from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from newswatch.article import Article
 from store.documents import profile_of
+from tests.placing import placed_in_order
 from tests.taxonomies import shipped_tagger
 from transforms.across import Encoded, apart_from, domain, joins
 from transforms.background import Background
@@ -28,7 +29,7 @@ from transforms.encoder import Encoder
 from transforms.enrich import enrich
 from transforms.likeness import Weighed, contradicts, likeness, weigh
 from transforms.meaning import vector_of, with_meaning
-from transforms.story import SAME_STORY, placed_in_order
+from transforms.story import SAME_STORY
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Article, Meaning, Provenance
 from newswatch.feed import Feed, FeedState
-from store.documents import article_gist, dump, feed_document, feed_from_document, from_document, renewed, to_document
+from store.documents import (
+    article_gist,
+    dump,
+    feed_document,
+    feed_from_document,
+    from_document,
+    placed_document,
+    profile_of,
+    renewed,
+    stored_gist,
+    to_document,
+)
 from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from store.names import Names
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
@@ -90,6 +102,18 @@ def test_a_document_made_anew_is_the_same() -> None:
     document = to_document(whole_article(), TOPICS, **STAMP)
     kept = {name: value for name, value in document.items() if name != "stemmed"}  # which Elasticsearch does not keep
     assert renewed(whole_article().id, kept, TOPICS) == document
+
+
+@pytest.mark.parametrize("original", [None, "another"])
+@pytest.mark.parametrize("meaning", [None, Meaning("e 1", "h", "7f" * DIMENSIONS)])
+def test_a_placed_document_is_the_one_that_would_be_made_anew(original: str | None, meaning: Meaning | None) -> None:
+    was = replace(whole_article(), meaning=meaning, text=" ".join(f"word{n}" for n in range(50)))
+    document = to_document(was, TOPICS, **STAMP)
+    assert document["bands"]
+    read = {name: document[name] for name in document.keys() - {"stemmed", "bands", "story_terms", "vector"}}
+    placed = replace(was, story_id="elsewhere", duplicate_of=original, placed_at=NOW)
+    found = placed_document(placed, read, profile_of(was, stored_gist(read)), TOPICS)
+    assert found == renewed(was.id, read, TOPICS, placed)
 
 
 def test_a_feed_comes_back_as_it_went() -> None:

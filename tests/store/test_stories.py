@@ -12,14 +12,16 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import StoreError
-from store import bulk
-from store import stories as store_stories
+from store import bulk, story_candidates
 from store.articles import ArticleStore
-from store.documents import Hit, renewed, with_document
+from store.documents import Hit, profile_of, renewed, with_document
 from store.names import Names
 from store.reading import find
 from store.stories import Stories
+from store.story_candidates import StoryCandidates
 from tests.factories import NOW, a_batch, a_source, an_article
+from transforms.background import Background
+from transforms.likeness import Weighed, weigh
 
 pytestmark = pytest.mark.slow
 
@@ -138,9 +140,9 @@ def test_a_later_report_joins_by_what_is_stored_of_the_first(
     stories.place(first, now=NOW)
     if older:
         for name in ("_COMPARED", "_TEXTS"):
-            monkeypatch.setattr(
-                store_stories, name, [field for field in getattr(store_stories, name) if field != "gist"]
-            )
+            without = [field for field in getattr(story_candidates, name) if field != "gist"]
+            monkeypatch.setattr(story_candidates, name, without)
+        stories = Stories(stories._es, stories._names, window=timedelta(days=7))  # has compared none yet
     told = "The Alliance joins the coalition against Daesh as a member. AWACS flights are to grow, leaders agreed."
     later = article("tribune", told, "NATO to join coalition against Daesh", hours=2)
     store.write([later], second, second.seq_of_attempt, now=NOW)
@@ -152,7 +154,7 @@ def test_a_later_report_joins_by_what_is_stored_of_the_first(
 def test_an_old_report_that_comes_in_late_meets_those_of_its_time(
     store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.stories.CANDIDATES", 1)
+    monkeypatch.setattr("store.story_candidates.CANDIDATES", 1)
     first, second = a_batch(7), a_batch(8)
     again = article("echo", COPY.text, COPY.title, hours=24 * 60)  # more like it, but of another month
     store.write([ORIGINAL, again], first, first.seq_of_attempt, now=NOW)
@@ -168,29 +170,66 @@ def test_an_old_report_that_comes_in_late_meets_those_of_its_time(
 def test_a_version_that_was_compared_before_is_not_read_again(
     es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read: list[str] = []
-    documents = Stories._documents
+    read: list[int] = []
+    documents = StoryCandidates._documents
 
-    def reading(self: Stories, places: Sequence[tuple[str, str]], *rest: Any) -> Iterator[Hit]:
-        read.extend(id for id, _ in places)
+    def reading(self: StoryCandidates, places: Sequence[tuple[str, int]], *rest: Any) -> Iterator[Hit]:
+        read.extend(seq for _, seq in places)
         return documents(self, places, *rest)
 
-    monkeypatch.setattr(Stories, "_documents", reading)
+    monkeypatch.setattr(StoryCandidates, "_documents", reading)
     told = "The Alliance joins the coalition against Daesh as a member. AWACS flights are to grow, leaders agreed."
     second = article("tribune", told, "NATO to join coalition against Daesh", hours=2)
     third = article("echo", f"{told} More than planned.", "NATO is to join coalition against Daesh", hours=3)
-    for number, new in enumerate((ORIGINAL, second), 7):
+    for number, new in enumerate((ORIGINAL, second, COPY), 6):
         store.write([new], a_batch(number), a_batch(number).seq_of_attempt, now=NOW)
         stories.place(a_batch(number), now=NOW)
-    assert not read
+    assert not read  # not even the text that was copied
     assert store.get([second.id])[second.id].story_id == ORIGINAL.id
+    assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id
     # Another process joins the story to another: these versions have not been compared.
-    ids = {"ids": {"values": [ORIGINAL.id, second.id]}}
-    both = find(es, names.articles, with_document, query=ids, sort=[{"seq": "asc"}], size=2)
-    moved = {was.id: replace(was.value[0], story_id="elsewhere") for was in both}
-    actions = (bulk.replace(was, renewed(was.id, was.value[1], names.topics(), moved[was.id])) for was in both)
+    ids = {"ids": {"values": [ORIGINAL.id, second.id, COPY.id]}}
+    three = find(es, names.articles, with_document, query=ids, sort=[{"seq": "asc"}], size=3)
+    moved = {was.id: replace(was.value[0], story_id="elsewhere") for was in three}
+    actions = (bulk.replace(was, renewed(was.id, was.value[1], names.topics(), moved[was.id])) for was in three)
     assert all(result.reason is None for result in bulk.write(es, actions))
     store.write([third], a_batch(9), a_batch(9).seq_of_attempt, now=NOW)
     stories.place(a_batch(9), now=NOW)
-    assert set(read) == {ORIGINAL.id, second.id}
+    assert set(read) == {a_batch(number).seq_of_attempt for number in (6, 7, 8)}
     assert store.get([third.id])[third.id].story_id == "elsewhere"
+
+
+def test_which_of_equal_articles_are_candidates_does_not_depend_on_their_order_on_disk(
+    es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.story_candidates.CANDIDATES", 1)
+    outlets = [replace(article(outlet, FLOOD, OTHER.title), placed_at=NOW) for outlet in ("post", "echo", "globe")]
+    for number, placed in ((9, outlets[0]), (7, outlets[1]), (8, outlets[2])):
+        store.write([placed], a_batch(number), a_batch(number).seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    new = weigh(profile_of(article("herald", FLOOD, OTHER.title, hours=1)), Background())
+    found = StoryCandidates(es, names, timedelta(days=7)).of([new], Background())
+    assert [one.profile.source for one in found[new.profile.id]] == ["echo.example"]
+
+
+def test_a_candidate_that_is_edited_while_it_is_read_is_looked_for_again(
+    es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (a_batch(number) for number in (7, 8, 9))
+    store.write([ORIGINAL], first, first.seq_of_attempt, now=NOW)
+    stories.place(first, now=NOW)
+    edits = [replace(ORIGINAL, title="NATO joins the coalition against Daesh as a member")]
+    found = StoryCandidates._found
+
+    def edited(self: StoryCandidates, profiles: Sequence[Weighed]) -> Any:
+        hits = found(self, profiles)
+        if edits:
+            store.write([edits.pop()], second, second.seq_of_attempt, now=NOW)
+            es.indices.refresh(index=names.articles)
+        return hits
+
+    monkeypatch.setattr(StoryCandidates, "_found", edited)
+    store.write([COPY], third, third.seq_of_attempt, now=NOW)
+    Stories(es, names, window=timedelta(days=7)).place(third, now=NOW)
+    assert not edits
+    assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id

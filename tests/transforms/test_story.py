@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.placing import placed_in_order
 from transforms.background import Background, Counts
 from transforms.fingerprint import are_copies
 from transforms.likeness import contradicts, likeness, weigh
 from transforms.profile import Profile, profile, stems
-from transforms.story import FITS, StoryCandidate, Stream, place, placed_in_order
+from transforms.story import FITS, StoryCandidate, Stream, place
 
 MORNING = datetime(2025, 5, 25, 8, tzinfo=UTC)
 ARTICLES = {
