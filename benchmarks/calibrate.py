@@ -264,7 +264,7 @@ def report(
     for level, least in sorted(LEVELS.items()):
         judged_forms = [(form, wanted) for form in read if (wanted := form.wanted(topic, least)) is not None]
         held_out = _held_out(judged_forms, said, names, ridge, zero)
-        best = _best_threshold(held_out, level)
+        best = _best_threshold(held_out)
         _, model = _fitted(judged_forms, said, names, ridge, zero, lambda _: True)
         print(f"      {level}: {pasted(model.moved(best))}  # of the fit's probabilities {best:.2f} is .5")
         for name, judged in sorted(held_out.items()):
@@ -272,8 +272,8 @@ def report(
             print(f"        held out, {name:22} {len(judged):4}  F1 by threshold  {by_threshold}")
 
 
-def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]], level: str) -> float:
-    """Of the thresholds whose F1 is the best within noise, for `main` the one nearest .5, for `any` the most even one.
+def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> float:
+    """Of the thresholds whose F1 is the best within noise the most even one; of equally even ones the middle.
 
     Even is where whole texts of publishers get about as many false tags as they miss. F1 hardly tells there, since at a
     feed's length most mentions are not said and no threshold finds them.
@@ -281,9 +281,9 @@ def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]], level:
     pooled = _pooled(held_out)
     figures = {threshold: _mean_f1(pooled, threshold) for threshold in THRESHOLDS}
     good = [threshold for threshold, figure in figures.items() if figure >= max(figures.values()) - NOISE]
-    if level == "main":
-        return min(good, key=lambda threshold: (abs(threshold - 0.5), -figures[threshold]))
-    return min(good, key=lambda threshold: (abs(_excess(pooled["whole"], threshold)), -figures[threshold]))
+    uneven = {threshold: abs(_excess(pooled["whole"], threshold)) for threshold in good}
+    even = [threshold for threshold in good if uneven[threshold] == min(uneven.values())]
+    return even[(len(even) - 1) // 2]
 
 
 def _pooled(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> Mapping[str, Sequence[tuple[bool, float]]]:
