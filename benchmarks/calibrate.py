@@ -264,7 +264,7 @@ def report(
     for level, least in sorted(LEVELS.items()):
         judged_forms = [(form, wanted) for form in read if (wanted := form.wanted(topic, least)) is not None]
         held_out = _held_out(judged_forms, said, names, ridge, zero)
-        best = _best_threshold(held_out)
+        best = best_threshold(held_out)
         _, model = _fitted(judged_forms, said, names, ridge, zero, lambda _: True)
         print(f"      {level}: {pasted(model.moved(best))}  # of the fit's probabilities {best:.2f} is .5")
         for name, judged in sorted(held_out.items()):
@@ -272,7 +272,7 @@ def report(
             print(f"        held out, {name:22} {len(judged):4}  F1 by threshold  {by_threshold}")
 
 
-def _best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> float:
+def best_threshold(held_out: Mapping[str, Sequence[tuple[bool, float]]]) -> float:
     """Of the thresholds whose F1 is the best within noise the most even one; of equally even ones the middle.
 
     Even is where whole texts of publishers get about as many false tags as they miss. F1 hardly tells there, since at a
