@@ -46,13 +46,15 @@ def fit(
     rising: frozenset[str],
     ridge: float,
     falling: frozenset[str] = frozenset(),
+    zero: frozenset[str] = frozenset(),
 ) -> Model:
     """The regression's coefficients by Newton's method.
 
-    A slope of `rising` that would be negative, or of `falling` that would be positive, is held at 0.
+    A slope of `rising` that would be negative, or of `falling` that would be positive, is held at 0, and so are all of
+    `zero`.
     """
     size = len(names) + 1
-    free = list(range(size))
+    free = [n for n in range(size) if not n or names[n - 1] not in zero]
     coefficients = [0.0] * size
     for _ in range(60):
         step = _newton_step(coefficients, free, examples, ridge)

@@ -22,13 +22,15 @@ BRIEF = 120
 """Characters of a sentence with brevity 0.5. Brevity approaches 1 for shorter sentences."""
 PLAIN = 0.9
 """Minimum weight of a hit that is plain evidence by itself."""
+NAMED = 1.0
+"""Minimum weight of a hit that names the topic itself, not its members (0.9) or its people."""
 PASSING = 0.3
 """Below this probability a sentence is a passing mention, which only supports the other sentences."""
 
 HEADLINE = 20
 """Minimum letters of a title that says what the article is about (a third of it in Chinese and Japanese)."""
 
-SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early")
+SENTENCE_FEATURES = ("weight", "peak", "plain", "title", "opening", "brevity", "early", "known")
 FEATURES = ("title", "best", "lead", "volume", "share", "support", "length", "silent", "first")
 
 Row = tuple[float, ...]
@@ -36,12 +38,15 @@ Row = tuple[float, ...]
 counts."""
 
 
-def sentence_row(weights: Sequence[float], *, at: int | None, length: int, first: int, contexts: Sequence[bool]) -> Row:
+def sentence_row(
+    weights: Sequence[float], *, at: int | None, length: int, first: int, named: bool, contexts: Sequence[bool]
+) -> Row:
     """The features of a sentence.
 
     `weights` holds the weight of each different wording in the sentence. `at` is the number of characters between the
     title and the sentence, None for the title itself. `first` is the number of characters before the sentence's first
-    hit. All lengths count Latin characters.
+    hit. `named` is True if a sentence before it names the topic: "the alliance" is that one then. All lengths count
+    Latin characters.
     """
     peak = max(weights)
     return (
@@ -52,6 +57,7 @@ def sentence_row(weights: Sequence[float], *, at: int | None, length: int, first
         float(at is not None and at < OPENING),
         1 / (1 + length / BRIEF),
         1 - first / max(1, length),
+        float(named and peak < PLAIN),
         *map(float, contexts),
     )
 

@@ -21,6 +21,7 @@ from ahocorasick_rs import AhoCorasick
 from newswatch.article import Entity, Evidence, Tag
 from transforms.fold import fold
 from transforms.scoring import (
+    NAMED,
     PASSING,
     PLAIN,
     Features,
@@ -275,7 +276,12 @@ class Tagger:
             sentence = article.sentence_at(pair[1].start)
             if sentence.offset >= 0:
                 by_sentence.setdefault(sentence, []).append(pair)
-        return [self._read(topic, sentence, own, article, contexts) for sentence, own in by_sentence.items()]
+        reads = []
+        named = False
+        for sentence, own in by_sentence.items():
+            reads.append(self._read(topic, sentence, own, article, contexts, named=named))
+            named = named or any(weight >= NAMED for weight, _ in own)
+        return reads
 
     def _read(
         self,
@@ -284,6 +290,8 @@ class Tagger:
         hits: list[tuple[float, Hit]],
         article: ArticleText,
         contexts: Contexts,
+        *,
+        named: bool,
     ) -> _Read:
         wordings: dict[str, float] = {}
         for weight, hit in hits:
@@ -296,6 +304,7 @@ class Tagger:
             at=sentence.offset * dense if sentence.field else None,
             length=(sentence.end - sentence.start) * dense,
             first=(hits[0][1].start - sentence.start) * dense,
+            named=named,
             contexts=[*beside, *(is_within(contexts.get(cue, ()), sentence) for cue in self._cues[topic])],
         )
         return _Read(sentence, hits, row, self._models[topic].probability(row))

@@ -15,7 +15,9 @@ BESIDE = 24
 """Maximum characters between a hit and a context word that counts as directly beside it."""
 EVIDENCE_PER_TAG = 24
 """Maximum hits that a tag shows: those in the title first, then each wording once, then the heaviest."""
-_APPOSITION = frozenset({"(", "/", '"', '("'})
+_APPOSITION = frozenset({"(", "[", "/", '"', '("'})
+_ARTICLE = "ال"
+"""The Arabic article, which stands between a bracket and a name: «حلف شمال الأطلسي (الناتو)»."""
 
 
 def longest(hits: list[Hit]) -> list[Hit]:
@@ -60,7 +62,8 @@ def _counted(haystack: str, spans: dict[tuple[int, int], tuple[float, Hit]]) -> 
 
 def _apposed(haystack: str, before: Hit, after: Hit) -> bool:
     """Whether `after` repeats `before` in other words: "Islamic State (ISIS)", "OTAN/NATO"."""
-    return after.start - before.end <= 3 and haystack[before.end : after.start].strip(" ") in _APPOSITION
+    between = haystack[before.end : after.start].removesuffix(_ARTICLE)
+    return len(between) <= 3 and between.strip(" ") in _APPOSITION
 
 
 def is_beside(places: Sequence[int], hit: Hit, sentence: Sentence) -> bool:

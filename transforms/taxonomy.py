@@ -153,6 +153,7 @@ class SentenceWeights(_Part):
     opening: Factor = 0
     brevity: Factor = 0
     early: Factor = 0
+    known: Factor = 0
     beside: dict[str, Factor] = Field(default_factory=dict)
     """Context → weight added if one of its words is directly beside evidence."""
     cues: dict[str, Factor] = Field(default_factory=dict)

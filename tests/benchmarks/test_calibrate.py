@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.calibrate import kind_of
+from benchmarks.calibrate import best_threshold, kind_of
 from benchmarks.regression import TrainingExample, fit
 
 
@@ -31,3 +31,14 @@ def test_a_slope_with_the_wrong_sign_is_held_at_nothing() -> None:
     assert free[1] < 0 < free[2]
     held = fit(examples, ("volume", "silent"), frozenset({"volume"}), 1.0, frozenset({"silent"})).coefficients
     assert held[1:] == (0.0, 0.0)
+    without = fit(examples, ("x", "y"), frozenset(), 1.0, zero=frozenset({"y"})).coefficients
+    assert without[2] == 0.0 > without[1]
+
+
+def test_the_threshold_is_where_false_and_missed_tags_are_even() -> None:
+    # From .35 to .5 one is false and one missed; above, none is false.
+    judged = [(True, 0.9)] * 100 + [(True, 0.31), (True, 0.62), (False, 0.51), (False, 0.32)]
+    same = dict.fromkeys(("recent whole", "older feed", "written whole"), judged)
+    assert best_threshold(same) == 0.4
+    even = best_threshold({**same, "read whole": [(False, 0.9)] * 99})
+    assert even == best_threshold(same)

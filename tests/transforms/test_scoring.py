@@ -11,17 +11,26 @@ MODEL = SentenceModel.of(SentenceWeights(bias=-2, peak=4, beside={"acts": 1}, cu
 
 
 def row(
-    *weights: float, at: int | None = 0, length: int = 120, first: int = 0, contexts: tuple[bool, bool] = (False, False)
+    *weights: float,
+    at: int | None = 0,
+    length: int = 120,
+    first: int = 0,
+    named: bool = False,
+    contexts: tuple[bool, bool] = (False, False),
 ) -> tuple[float, ...]:
-    return sentence_row(weights, at=at, length=length, first=first, contexts=contexts)
+    return sentence_row(weights, at=at, length=length, first=first, named=named, contexts=contexts)
 
 
 def test_a_sentence_in_numbers() -> None:
-    weight, peak, plain, title, opening, brevity, early, acts, war = row(1.0, 0.5, first=60, contexts=(True, False))
+    weight, peak, plain, title, opening, brevity, early, known, acts, war = row(
+        1.0, 0.5, first=60, contexts=(True, False)
+    )
     assert weight == pytest.approx(0.916, abs=1e-3)
-    assert (peak, plain, title, opening, brevity, early, acts, war) == (1.0, 1.0, 0.0, 1.0, 0.5, 0.5, 1.0, 0.0)
+    assert (peak, plain, title, opening, brevity, early) == (1.0, 1.0, 0.0, 1.0, 0.5, 0.5)
+    assert (known, acts, war) == (0.0, 1.0, 0.0)
     assert row(0.4, at=None)[1:5] == (0.4, 0.0, 0.4, 0.0)
     assert row(1.0, at=1_000)[4] == 0.0
+    assert (row(0.3, named=True)[7], row(1.0, named=True)[7]) == (1.0, 0.0)
 
 
 def test_cues_and_acts_change_what_a_sentence_says() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Tag
+from transforms.scoring import weight_of
 from transforms.tag import Tagger
 from transforms.tag_evidence import EVIDENCE_PER_TAG
 from transforms.taxonomy import Taxonomy
@@ -539,6 +540,67 @@ def test_the_allies_together_are_the_alliance_and_one_of_them_is_not(
     for text, tagged in ((together, True), (one, False)):
         tags = tagger.tag(title="", text=f"{text}.", language=language).tags
         assert any(tag.tag == "nato" for tag in tags) is tagged, text
+
+
+@pytest.mark.parametrize(
+    ("language", "acting", "listed"),
+    [
+        ("en", "The EU and NATO warned Moscow", "He teaches law and wrote on the EU and NATO at length"),
+        ("pl", "UE i NATO ostrzegły Moskwę", "Uczył o organizacjach takich jak UE i NATO na uczelni"),
+        ("tr", "AB ve NATO Moskova'yı uyardı", "Derste AB ve NATO konuları da vardı"),
+        ("ar", "حذر الاتحاد الأوروبي والناتو موسكو", "كتب عن الاتحاد الأوروبي والناتو في دروسه"),
+        ("ja", "EUとNATOは警告した", "授業ではEUとNATOの歴史に触れた"),
+    ],
+)
+def test_in_a_list_the_alliance_says_something_where_it_acts(
+    tagger: Tagger, language: str, acting: str, listed: str
+) -> None:
+    weights = [
+        weight_of(tagger.read("nato", title="", text=f"{text}.", language=language)[0][0].row)
+        for text in (acting, listed)
+    ]
+    assert weights == pytest.approx([0.6, 0.25])
+
+
+def test_an_alliance_is_known_once_it_was_named(tagger: Tagger) -> None:
+    text = "Nobody in the alliance was ready to say more about the troops."
+    after, alone = (
+        tagger.read("nato", title="", text=before + text, language="en")[0][-1].probability
+        for before in ("Nato met in the capital. ", "")
+    )
+    assert after > 0.3 > alone
+
+
+def test_the_alliance_in_brackets_is_named_once(tagger: Tagger) -> None:
+    for text in ("قال حلف شمال الأطلسي (الناتو) ذلك.", "قال حلف شمال الأطلسي [ناتو] ذلك."):
+        ((reading,), _) = tagger.read("nato", title="", text=text, language="ar")
+        assert len(reading.evidence) == 1
+
+
+def test_no_language_has_much_fewer_acts_than_another(taxonomy: Taxonomy) -> None:
+    acts = taxonomy.contexts["acts"]
+    assert min(map(len, acts.values())) > 0.5 * max(map(len, acts.values()))
+    assert len(acts) == 26
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "named"),
+    [
+        ("it", "Cavoli, patate e fagioli: la ricetta della nonna.", False),
+        ("it", "Cavoli ha parlato delle truppe della Nato.", True),
+        ("en", "The CAOC at al-Udeid in Qatar planned the sorties.", False),
+        ("en", "The CAOC in Bodo watches the sky for NATO.", True),
+        ("zh", "1945年，盟军最高司令部进驻东京。", False),
+        ("zh", "欧洲盟军最高司令部设在蒙斯。", True),
+        ("fr", "Le corps de réaction rapide de la police est arrivé.", False),
+        ("pl", "Strażacy to siły bardzo wysokiej gotowości w tym mieście.", False),
+    ],
+)
+def test_names_that_others_bear_need_the_alliance_near(
+    tagger: Tagger, language: str, text: str, *, named: bool
+) -> None:
+    readings, _ = tagger.read("nato", title="", text=text, language=language)
+    assert any(e.text != "Nato" and e.text != "NATO" for r in readings for e in r.evidence) is named
 
 
 def test_a_comma_before_the_alliance_makes_no_list_in_chinese(tagger: Tagger) -> None:
