@@ -29,7 +29,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def serve(folder: Path) -> Iterator[str]:
     with ThreadingHTTPServer((LOOPBACK, 0), functools.partial(Quiet, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://{LOOPBACK}:{server.server_port}"
         server.shutdown()
 
