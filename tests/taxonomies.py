@@ -14,6 +14,7 @@ from transforms import tag, taxonomy
 _load, _Tagger = taxonomy.load_taxonomy, tag.Tagger
 _loaded: dict[str, taxonomy.Taxonomy] = {}
 _taggers: dict[str, tag.Tagger] = {}
+_findings: dict[int, list[taxonomy.Finding]] = {}
 
 
 def load_once(source: Source) -> taxonomy.Taxonomy:
@@ -34,6 +35,13 @@ def tagger_once(of: taxonomy.Taxonomy) -> tag.Tagger:
 def shipped_tagger() -> tag.Tagger:
     """The tagger of the taxonomy that newswatch comes with."""
     return tagger_once(load_once(default_config_dir() / "taxonomy.yaml"))
+
+
+def checked_once(of: taxonomy.Taxonomy) -> list[taxonomy.Finding]:
+    """What `check_taxonomy` says of one that `load_once` has loaded."""
+    if id(of) not in _findings:
+        _findings[id(of)] = taxonomy.check_taxonomy(of)
+    return _findings[id(of)]
 
 
 @cache
