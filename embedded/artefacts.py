@@ -1,8 +1,8 @@
 """The Java side of the embedded Elasticsearch: its published artefacts and our few classes, ready on a class path.
 
 `java/jgo.toml` names the artefacts and `java/jgo.lock.toml` pins each with its SHA-256. They are downloaded once into
-the user's cache, and our sources in `java/src` are compiled beside them. Each start checks the cached files and uses
-them without the network; a changed or damaged file is replaced.
+the user's cache, and our sources in `java/src` are compiled beside them, into a JAR. Each start checks the cached files
+and uses them without the network; a changed or damaged file is replaced.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,8 +41,11 @@ COMPILER = "org.eclipse.jdt:ecj"
 RELEASE = 21
 """The Java language level of our sources: the one Elasticsearch 9 itself is built for."""
 DOWNLOADS_AT_ONCE = 8
+CLASSES = "newswatch.jar"
 DIGEST = "SHA-256"
-"""File beside the compiled classes with the digest of all of them, written when they were compiled."""
+"""File beside the compiled classes with the digest of their JAR, written when they were compiled."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a JAR can hold; with one time for all, the same classes make the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,11 @@ class Jar:
 
     def is_intact(self) -> bool:
         """Whether the file exists and is the locked one."""
-        if not self.path.is_file():
-            return False
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+        return self.path.is_file() and sha256_of(self.path) == self.sha256
 
 
 def class_path(cache: Path | None = None) -> list[Path]:
-    """Our compiled classes, then every jar the node needs; downloads and compiles what `cache` lacks.
+    """The JAR of our classes, then every jar the node needs; downloads and compiles what `cache` lacks.
 
     All files are compared with the lock each time (50 MB, 0.1 s); damaged ones are downloaded or compiled again.
     Several processes may call it at once: one does the work, the others wait for it.
@@ -76,12 +77,12 @@ def class_path(cache: Path | None = None) -> list[Path]:
     """
     cache = cache or user_cache_path("newswatch") / "elasticsearch"
     jars = locked_jars(cache / "maven")
-    classes = cache / "classes" / fingerprint()
+    classes = cache / "jars" / fingerprint()
     if _damaged(jars) or not are_intact(classes):
-        with _only_one(cache):
+        with only_one(cache):
             _download(_damaged(jars))
             _compile(classes, jars)
-    return [classes, *(jar.path for jar in jars if not jar.is_compiler)]
+    return [classes / CLASSES, *(jar.path for jar in jars if not jar.is_compiler)]
 
 
 def _damaged(jars: Sequence[Jar]) -> list[Jar]:
@@ -91,18 +92,21 @@ def _damaged(jars: Sequence[Jar]) -> list[Jar]:
 
 
 def are_intact(classes: Path) -> bool:
-    """Whether the compiled classes exist and are unchanged since they were compiled."""
+    """Whether the folder `classes` has our compiled classes, unchanged since they were compiled."""
     try:
-        return (classes / DIGEST).read_text(encoding="utf-8") == _digest(classes)
+        return (classes / DIGEST).read_text(encoding="utf-8") == sha256_of(classes / CLASSES)
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def _digest(classes: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(classes.rglob("*.class")):
-        digest.update(path.relative_to(classes).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def locked_jars(repository: Path) -> list[Jar]:
@@ -135,8 +139,12 @@ def elasticsearch_version() -> str:
 
 
 @contextlib.contextmanager
-def _only_one(cache: Path) -> Iterator[None]:
-    """Wait until no other process is filling `cache`; the lock ends with its holder, however that ends."""
+def only_one(cache: Path) -> Iterator[None]:
+    """Wait until no other process is filling `cache`; the lock ends with its holder, however that ends.
+
+    Raises:
+        StackError: the cache can't be written.
+    """
     try:
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / "lock").open("w")
@@ -236,7 +244,17 @@ def _compile(classes: Path, jars: list[Jar]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise StackError(f"The embedded node's Java classes don't compile: {done.stdout}{done.stderr}")
-        (output / DIGEST).write_text(_digest(output), encoding="utf-8")
+        packed = Path(scratch) / "packed"
+        packed.mkdir()
+        _pack(output, packed / CLASSES)
+        (packed / DIGEST).write_text(sha256_of(packed / CLASSES), encoding="utf-8")
         if classes.exists():
             classes.rename(Path(scratch) / "damaged")
-        output.rename(classes)
+        packed.rename(classes)
+
+
+def _pack(classes: Path, jar: Path) -> None:
+    """All files of a folder as a JAR: Java archives what it has loaded (`embedded.ahead`) from JARs alone."""
+    with zipfile.ZipFile(jar, "w") as archive:
+        for path in sorted(path for path in classes.rglob("*") if path.is_file()):
+            archive.writestr(zipfile.ZipInfo(path.relative_to(classes).as_posix(), EPOCH), path.read_bytes())

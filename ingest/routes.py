@@ -104,6 +104,7 @@ class Routes:
     async def _open(
         self, resolver: GuardedResolver | OneHostResolver, trust: ssl.SSLContext | None
     ) -> aiohttp.ClientSession:
+        self._stack.push_async_callback(resolver.close)  # a connector closes only resolvers that it has made itself
         connector = ForgivingConnector(resolver=resolver, limit=0, keepalive_timeout=15, ssl=trust or True)
         session = aiohttp.ClientSession(
             connector=connector,

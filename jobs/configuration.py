@@ -189,9 +189,14 @@ def _text(store: ConfigurationStore, kept: Kept) -> Written | None:
         return None
 
 
-def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) -> Kept | None:
-    """What is known of the file after this machine's look; None: that can't be read or written."""
-    now, before = context.clock(), _kept(store, name)
+def _looked(
+    context: Context, store: ConfigurationStore, name: str, look: Look, before: Kept | None = None
+) -> Kept | None:
+    """What is known of the file after this machine's look; None: that can't be read or written.
+
+    `before` is what has just been read of it.
+    """
+    now, before = context.clock(), before or _kept(store, name)
     if before is None:
         return None
 
@@ -200,7 +205,7 @@ def _looked(context: Context, store: ConfigurationStore, name: str, look: Look) 
             store.keep_text(name, look.file)  # before the version is in force, so that it can always be read
         return observed(kept, look, now)
 
-    if changed(before) == before:
+    if observed(before, look, now) == before:
         return before
     adopted = look.file if look.file and look.is_usable and judge(before, look.file, now) is Verdict.REPLACES else None
     change = partial(store.change, name, changed)
@@ -289,7 +294,7 @@ def unparsed(context: Context, name: str, suffices: Callable[[str], bool] = lamb
     mine = fault_of(kept, HOST, path)
     # The version in force may have faults of its own, such as an item that can't be used.
     why = mine.why if mine is not None and mine.hash == kept.hash else ""
-    _looked(context, store, name, Look(HOST, str(path), file, why))
+    _looked(context, store, name, Look(HOST, str(path), file, why), kept)
     return why
 
 

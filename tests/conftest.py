@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import sys
@@ -40,27 +41,42 @@ LONG = (
     "tests/jobs/test_configuration.py",
     "tests/jobs/test_two_nodes.py",
     "tests/delivery/test_crashes.py",
-    "tests/web/test_pages.py",
-    "tests/jobs/test_pull.py",
-    "tests/hostile/test_one_batch.py",
     "tests/hostile/test_nonsense_documents.py",
+    "tests/jobs/test_pull.py",
+    "tests/web/test_pages.py",
     "tests/jobs/test_plan_walls.py",
-    "tests/jobs/test_readers_told.py",
-    "tests/jobs/test_fast.py",
     "tests/benchmarks/evaluate/test_evaluation.py",
+    "tests/hostile/test_one_batch.py",
+    "tests/jobs/test_readers_told.py",
     "tests/jobs/test_identity.py",
+    "tests/observe/test_outages_for_real.py",
     "tests/web/test_browser.py",
     "tests/jobs/test_clocks.py",
-    "tests/jobs/test_crash.py",
-    "tests/search/test_ranking_quality.py",
-    "tests/store/test_generations.py",
-    "tests/search/test_query.py",
+    "tests/jobs/test_fast.py",
     "tests/hostile/test_hostile_pages.py",
-    "tests/web/test_airflow.py",
-    "tests/embedded/test_stack.py",
+    "tests/delivery/test_webhook_crashes.py",
+    "tests/search/test_ranking_quality.py",
+    "tests/jobs/test_worker_killed.py",
+    "tests/jobs/test_store_killed.py",
     "tests/web/test_banner_browser.py",
+    "tests/web/test_airflow.py",
+    "tests/jobs/test_crash.py",
+    "tests/search/test_query.py",
+    "tests/store/test_generations.py",
+    "tests/embedded/test_stack.py",
 )
 """Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from scanning what is collected: it lives as long as the process."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import pytest
 
-from newswatch.config import Source, written
+from newswatch.config import Source, plain, written
 from newswatch.settings import default_config_dir
 from transforms import tag, taxonomy
 
 _load, _Tagger = taxonomy.load_taxonomy, tag.Tagger
 _loaded: dict[str, taxonomy.Taxonomy] = {}
 _taggers: dict[str, tag.Tagger] = {}
+_findings: dict[int, list[taxonomy.Finding]] = {}
 
 
 def load_once(source: Source) -> taxonomy.Taxonomy:
@@ -33,8 +37,22 @@ def shipped_tagger() -> tag.Tagger:
     return tagger_once(load_once(default_config_dir() / "taxonomy.yaml"))
 
 
+def checked_once(of: taxonomy.Taxonomy) -> list[taxonomy.Finding]:
+    """What `check_taxonomy` says of one that `load_once` has loaded."""
+    if id(of) not in _findings:
+        _findings[id(of)] = taxonomy.check_taxonomy(of)
+    return _findings[id(of)]
+
+
+@cache
+def plain_once(text: str) -> Any:
+    """What YAML says; the same object for the same text, which the audit log only compares."""
+    return plain(text)
+
+
 def made_once(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     """For one test, what these modules call `load_taxonomy` and `Tagger` makes each taxonomy's once for all tests."""
     for module in modules:
         monkeypatch.setattr(f"{module}.load_taxonomy", load_once, raising=False)
         monkeypatch.setattr(f"{module}.Tagger", tagger_once, raising=False)
+    monkeypatch.setattr("jobs.audited.plain", plain_once)

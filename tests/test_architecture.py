@@ -7,6 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,20 +44,45 @@ def modules() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What the tests ask of a Python file."""
+
+    docstring: str | None
+    imported: frozenset[str]
+    """The packages, wherever in the file."""
+    strings: tuple[str, ...]
+    """That are no docstrings nor notes."""
+
+
+@cache
+def read(path: Path) -> Module:
+    """A file, parsed once for all tests."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    notes: set[int] = set()
+    strings: list[ast.Constant] = []
+    for node in ast.walk(tree):  # level by level, so that a note's statement comes before its string
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and id(node) not in notes:
+                strings.append(node)
+        elif isinstance(node, ast.Expr):
+            notes.add(id(node.value))
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            imported.update(alias.name.split(".")[0] for alias in node.names)
+    return Module(ast.get_docstring(tree), frozenset(imported), tuple(str(node.value) for node in strings))
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert read(path).docstring
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_ships_does_without_benchmarks_tests_and_tools(path: Path) -> None:
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
-    }
-    assert not imported & {"benchmarks", "tests", "tools"}
+    assert not read(path).imported & {"benchmarks", "tests", "tools"}
 
 
 SHIPPED_TOPICS = re.compile(r"\b(nato|counter.?terrorism)\b|--ct\b", re.IGNORECASE)
@@ -77,15 +105,9 @@ def shipped_files() -> list[Path]:
     return [*own, ROOT / "docker-compose.yml", ROOT / "pyproject.toml"]
 
 
-def sayings(path: Path) -> list[str]:
+def sayings(path: Path) -> Sequence[str]:
     """What a file says to a machine or a user: all of it, but of Python only the strings that are no docstrings."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        return text.splitlines()
-    nodes = [*ast.walk(ast.parse(text))]
-    notes = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    strings = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    return [str(node.value) for node in strings if id(node) not in notes]
+    return read(path).strings if path.suffix == ".py" else path.read_text(encoding="utf-8").splitlines()
 
 
 def test_topics_are_data() -> None:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-import yaml
 from dotenv import dotenv_values
 
 import kibana.load
@@ -28,6 +27,7 @@ from embedded.elasticsearch import NODE_SETTINGS
 from kibana.load import Target
 from newswatch import __version__
 from newswatch.compose_faults import FERNET_KEY, IF_GIVEN, OTHERS, RENAMED, SECRETS, STATED, compose_faults
+from newswatch.config import plain
 from newswatch.settings import Settings
 from newswatch.sign_on import FAB, PREFIX, SignOn
 from observe.tell import ways
@@ -35,7 +35,7 @@ from store.names import Names
 
 ROOT = Path(__file__).parent.parent
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
-COMPOSE = yaml.safe_load(COMPOSE_TEXT)
+COMPOSE = plain(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 EXAMPLE = dotenv_values(ROOT / ".env.example")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from newswatch.config import plain
 from observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, JOB_COUNTERS, exported_names
 
 MONITORING = Path(__file__).parent.parent / "monitoring"
@@ -28,7 +29,7 @@ GROUPING = re.compile(r"\b(?:by|without) \(([^)]*)\)")
 
 
 def rules() -> list[dict[str, Any]]:
-    (group,) = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    (group,) = plain(RULES.read_text(encoding="utf-8"))["groups"]
     return list(group["rules"])
 
 

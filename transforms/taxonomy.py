@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -446,7 +446,7 @@ def _shadowed(taxonomy: Taxonomy) -> Iterator[Finding]:
         for language, listed in group.terms.items():
             for form in listed:
                 alternatives = [w if group.case else w.lower() for w in expand(form)]
-                stems = [_shadowing_stem(w, seen[language] | seen["any"]) for w in alternatives]
+                stems = [_shadowing_stem(w, seen[language], seen["any"]) for w in alternatives]
                 if all(stems):
                     yield Finding(
                         "shadowed", form, place, f"{language}: {stems[0]!r} in the same group already matches it"
@@ -454,11 +454,10 @@ def _shadowed(taxonomy: Taxonomy) -> Iterator[Finding]:
                 seen[language].update(alternatives)
 
 
-def _shadowing_stem(form: str, seen: Iterable[str]) -> str | None:
-    for other in seen:
-        if other == form or (other.endswith("*") and "*" not in other[:-1] and form.startswith(other[:-1])):
-            return other
-    return None
+def _shadowing_stem(form: str, *seen: set[str]) -> str | None:
+    beginnings = (form[:length] for length in range(1, len(form) + 1))
+    candidates = (form, *(f"{beginning}*" for beginning in beginnings if "*" not in beginning))
+    return next((candidate for candidate in candidates if any(candidate in forms for forms in seen)), None)
 
 
 def _colliding(taxonomy: Taxonomy) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from newswatch import config
 from newswatch.article import Level
+from newswatch.config import plain
 from newswatch.errors import ConfigError
 from newswatch.feed import Feed
 from newswatch.wording import worded
@@ -174,7 +175,7 @@ def read_story(path: Path) -> Story:
         raise ConfigError(path, 1, "a story begins with YAML between two lines of ---")
     front, body = parts
     try:
-        return Story.model_validate({**yaml.safe_load(front), "slug": path.stem, "body": body.strip()})
+        return Story.model_validate({**plain(front), "slug": path.stem, "body": body.strip()})
     except yaml.MarkedYAMLError as error:
         # The mark counts from the line after the first fence.
         line = error.problem_mark.line + 2 if error.problem_mark else None

@@ -20,11 +20,14 @@ from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 from store.configuration import ConfigurationStore
 from tests.jobs.conftest import World, world  # noqa: F401 - a fixture
+from tests.taxonomies import checked_once, made_once
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration folder without a fault, and no server."""
+    """A configuration folder without a fault, and no server. The shipped taxonomy is read and checked once."""
+    made_once(monkeypatch, "jobs.config_check")
+    monkeypatch.setattr("jobs.config_check.check_taxonomy", checked_once)
     for name in os.environ:
         if name.startswith("NEWSWATCH_"):
             monkeypatch.delenv(name)

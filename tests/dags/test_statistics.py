@@ -59,7 +59,7 @@ def collector() -> Iterator[Collector]:
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     kept.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield kept
     server.shutdown()

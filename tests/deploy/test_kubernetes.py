@@ -19,13 +19,14 @@ from dotenv import dotenv_values
 
 from embedded.airflow import AFTER_A_KILL
 from newswatch import __version__
+from newswatch.config import plain
 from newswatch.settings import Settings
 from newswatch.sign_on import SignOn
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
-VALUES = yaml.safe_load((ROOT / "deploy/helm/values.yaml").read_text())
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+VALUES = plain((ROOT / "deploy/helm/values.yaml").read_text())
+COMPOSE = plain((ROOT / "docker-compose.yml").read_text())
 OBJECTS = [d for path in sorted(FOLDER.glob("*.yaml")) for d in yaml.safe_load_all(path.read_text())]
 MODELS = {
     "Namespace": "V1Namespace",
@@ -110,7 +111,7 @@ def leaves(values: Any, known: dict[str, str | None], path: str = "") -> Iterato
 
 
 def test_the_charts_values_are_those_that_it_has() -> None:
-    known = yaml.safe_load(Path(__file__).with_name("chart_1_22.yaml").read_text())
+    known = plain(Path(__file__).with_name("chart_1_22.yaml").read_text())
     found = dict(leaves(VALUES, known))
     assert found.keys() == known.keys()
     kinds: dict[str, type] = {"str": str, "int": int, "bool": bool}
@@ -123,7 +124,7 @@ def test_keda_reads_a_connection_without_a_driver_and_airflow_one_with_it() -> N
     # KEDA is given the key `connection`, where PgBouncer is off.
     assert secret["connection"].startswith("postgresql://")
     assert VALUES["enableBuiltInSecretEnvVars"] == {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": False}
-    (own,) = yaml.safe_load(VALUES["extraEnv"])
+    (own,) = plain(VALUES["extraEnv"])
     assert own["name"] == "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
     assert secret[own["valueFrom"]["secretKeyRef"]["key"]].startswith("postgresql+psycopg2://")
     used = re.findall(r"name: newswatch-airflow-metadata, key: (\w+)", (FOLDER / "services.yaml").read_text())
@@ -151,7 +152,7 @@ def test_it_is_of_the_versions_of_compose() -> None:
     elastic = {named(kind, "newswatch")["spec"]["version"] for kind in ("Elasticsearch", "Kibana")}
     assert elastic == {COMPOSE["services"]["kibana"]["image"].partition("@")[0].rpartition(":")[2]}
     assert VALUES["images"]["airflow"]["tag"] == __version__
-    (image,) = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["images"]
+    (image,) = plain((FOLDER / "kustomization.yaml").read_text())["images"]
     assert (image["newName"], image["newTag"]) == (VALUES["images"]["airflow"]["repository"], __version__)
     locked = dict(re.findall(r"^([a-z-]+)==([\d.]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert VALUES["airflowVersion"] == locked["apache-airflow"]
@@ -159,9 +160,9 @@ def test_it_is_of_the_versions_of_compose() -> None:
 
 
 def test_elasticsearchs_role_is_that_of_compose() -> None:
-    role = yaml.safe_load(named("Secret", "newswatch-es-roles")["stringData"]["roles.yml"])["newswatch"]
+    role = plain(named("Secret", "newswatch-es-roles")["stringData"]["roles.yml"])["newswatch"]
     script = (ROOT / "docker/elasticsearch-users.sh").read_text()
-    body = yaml.safe_load(script.partition("_security/role/newswatch '")[2].partition("'\n")[0])
+    body = plain(script.partition("_security/role/newswatch '")[2].partition("'\n")[0])
     assert role["cluster"] == body["cluster"]
     assert set(role["indices"][0]["names"]) == set(body["indices"][0]["names"])
 

@@ -208,7 +208,7 @@ def fake() -> Iterator[str]:
     run_id = "manual__2026-01-01T00:00:00+00:00"
     FakeAirflow.runs = [{"dag_id": "poll", "dag_run_id": run_id, "state": "queued", "note": None}]
     with ThreadingHTTPServer((LOOPBACK, 0), FakeAirflow) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://{LOOPBACK}:{server.server_port}"
         server.shutdown()
 

@@ -28,6 +28,7 @@ from newswatch.feed import FeedState
 from newswatch.problems import REASON_CHARS
 from newswatch.settings import Settings
 from store.documents import dump
+from tests.bombs import gzip_bomb
 from tests.factories import a_feed
 
 NOW = datetime(2026, 7, 6, 12, tzinfo=UTC)
@@ -179,7 +180,7 @@ CASES: dict[str, Case] = {
     ),
     "gzip that is gzip again": Case(answer(gzip.compress(gzip.compress(GOOD)), b"Content-Encoding: gzip")),
     "a bomb": Case(
-        answer(gzip.compress(b"a" * 200_000_000, 1), b"Content-Encoding: gzip"),
+        answer(gzip_bomb(b"a" * 1_000_000, 200), b"Content-Encoding: gzip"),
         "larger than",
         200,
         within_s=30,
@@ -198,7 +199,7 @@ CASES: dict[str, Case] = {
         answer(), "first 512,000 bytes", robots=answer(ROBOTS + b"#\n" * 12_500_000)
     ),
     "robots: a bomb": Case(
-        answer(), robots=answer(gzip.compress(b"#\n" * 50_000_000, 1), b"Content-Encoding: gzip"), peak_mb=120
+        answer(), robots=answer(gzip_bomb(b"#\n" * 500_000, 100), b"Content-Encoding: gzip"), peak_mb=120
     ),
     "robots: 5,000 rules": Case(answer(), robots=answer(b"User-agent: *\n" + b"Disallow: /*a*aaab\n" * 5_000)),
     "robots: 204": Case(answer(), robots=head(b"Connection: close", status=b"HTTP/1.1 204 No Content")),

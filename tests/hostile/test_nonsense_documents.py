@@ -235,15 +235,21 @@ def publish_and_expect_mail(world: World, number: int) -> None:
     assert mails_to(world, "analyst@example.org") == before + 1, f"the mail on story {number} did not go out"
 
 
-def look_round(world: World) -> None:
+@pytest.fixture
+def client(world: World, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The pages, made once for all rounds of a test; each request reads the pulse anew."""
+    monkeypatch.setattr("web.pulse_now.READ_FOR_S", -1)
+    app = FastAPI()
+    app.mount("/news", create_app(lambda: world.context, Visitor().access()))
+    return TestClient(app)
+
+
+def look_round(world: World, client: TestClient) -> None:
     """Command, page, probe and metrics say something, whatever stands in the pulse."""
     pulse, found = look(world.context.settings)
     told = [*lines(pulse, found)]
     assert told[0].startswith("NEWSWATCH ")
     assert summary(pulse)
-    app = FastAPI()
-    app.mount("/news", create_app(lambda: world.context, Visitor().access()))
-    client = TestClient(app)
     assert client.get("/news/health").status_code in (200, 503)
     assert "newswatch_up 1.0" in client.get("/news/metrics").text
     assert client.get("/news/").status_code == 200
@@ -264,18 +270,20 @@ def _spoiling() -> Iterator[list[tuple[Kind, Json]]]:
         yield made
 
 
-def test_nonsense_in_what_is_kept_of_jobs_and_configuration_stops_neither_them_nor_who_looks(world: World) -> None:
+def test_nonsense_in_what_is_kept_of_jobs_and_configuration_stops_neither_them_nor_who_looks(
+    world: World, client: TestClient
+) -> None:
     run(world)
     good = {kind.id: world.context.es.get(index=kind.index(world), id=kind.id, source=True) for kind in _observed()[:3]}
     written = 0
     for made in _spoiling():
         for kind, document in made:
             written += put(world, kind.index(world), kind.id, document)
-        look_round(world)
+        look_round(world, client)
         for number in plan(world.context).batches:
             pull(world.context, number)
         deliver(world.context)
-        look_round(world)
+        look_round(world, client)
     assert written > 100
     for kind_id, was in good.items():
         assert put(world, world.context.names.configuration, kind_id, was["_source"])
@@ -298,7 +306,7 @@ def test_an_empty_document_in_every_index_costs_only_itself(world: World) -> Non
     assert feed == {"enabled": True}, "what can't be read is not written over"
 
 
-def test_nonsense_beside_good_documents(world: World) -> None:
+def test_nonsense_beside_good_documents(world: World, client: TestClient) -> None:
     """Each round spoils a document of every index at random; seeded, so that a failure comes again."""
     run(world)
     written = 0
@@ -309,7 +317,7 @@ def test_nonsense_beside_good_documents(world: World) -> None:
                 document_id = kind.id if n == 0 else f"{kind.id}{seed}{n}"
                 written += put(world, kind.index(world), document_id, spoilt(rng, kind.document))
         publish_and_expect_mail(world, seed)
-        look_round(world)
+        look_round(world, client)
     assert written > 100
     assert len(problems(world)) > 20
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-import yaml
 from babel.dates import format_datetime
+
+from newswatch.config import plain
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -62,7 +63,7 @@ def pages() -> tuple[ListPage, ...]:
 
 @cache
 def _words() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((DATA / "list_words.yaml").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = plain((DATA / "list_words.yaml").read_text(encoding="utf-8"))
     return loaded
 
 

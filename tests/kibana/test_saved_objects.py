@@ -11,13 +11,13 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 from fastapi.routing import APIRoute
 
 from jobs.pull import PullReport
 from kibana import lens as lenses
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load
+from newswatch.config import plain
 from newswatch.errors import ConfigError
 from newswatch.kibana_ids import articles_view, in_space, space_of
 from newswatch.settings import Settings
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 DEFINITION = load(Names().topics())
 OBJECTS = build(DEFINITION)
 BY_ID = {(one["type"], one["id"]): one for one in OBJECTS}
-SHAPES = yaml.safe_load((Path(__file__).parent / "shapes.yaml").read_text(encoding="utf-8"))
+SHAPES = plain((Path(__file__).parent / "shapes.yaml").read_text(encoding="utf-8"))
 every_object = pytest.mark.parametrize("one", OBJECTS, ids=lambda one: f"{one['type']}-{one['attributes']['title']}")
 INDICES = {"articles": mapping.ARTICLE} | mapping.plain_indices(Names())
 FIELD = re.compile(r"([a-z][\w.-]*):")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import yaml
 
+from newswatch.config import plain
 from tools.images import FILES, INDEX, OWN, ROOT, Image, ImageError, digest_of, images_in, stale, with_digests
 
 DIGEST = f"sha256:{'a' * 64}"
@@ -44,7 +44,7 @@ def registry() -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -74,7 +74,7 @@ def test_every_image_of_ours_gets_a_digest_and_nothing_else_changes() -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     written = with_digests(text, lambda _: DIGEST)
     assert written.replace(f"@{DIGEST}", "") == text
-    images = {service["image"] for service in yaml.safe_load(written)["services"].values()}
+    images = {service["image"] for service in plain(written)["services"].values()}
     assert {image for image in images if not image.endswith(DIGEST)} == {f"{OWN}:0.1.0"}
     assert with_digests(written, lambda _: DIGEST) == written
     found = {name: [*images_in((ROOT / name).read_text())] for name in FILES}

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-import yaml
 
+from newswatch.config import plain
 from transforms.language import detect
 from transforms.tag import Tagger
 from transforms.taxonomy import GazetteerEntity, Taxonomy, written
 
-SENTENCES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_sentences.yaml").read_text(encoding="utf-8"))
+SENTENCES = plain((Path(__file__).parent / "data" / "gazetteer_sentences.yaml").read_text(encoding="utf-8"))
 LANGUAGES = {
     "en", "fr", "de", "es", "it", "pt", "nl", "pl", "ro", "el", "sv", "ru", "uk", "tr", "ar", "fa", "zh", "ja",
 }  # fmt: skip
@@ -282,7 +282,7 @@ def test_beside_the_alliance_it_is_one(tagger: Tagger, language: str, title: str
     assert entity in {e.id for e in tagger.tag(title=title, language=language, date=then).entities}
 
 
-HOLES = yaml.safe_load((Path(__file__).parent / "data" / "gazetteer_holes.yaml").read_text(encoding="utf-8"))
+HOLES = plain((Path(__file__).parent / "data" / "gazetteer_holes.yaml").read_text(encoding="utf-8"))
 SCRIPTS = {
     "[a-z]": "en fr de es it pt nl pl ro sv da no fi cs hu tr", "[α-ω]": "el", "[а-яіїє]": "bg ru uk",
     "[\u0621-\u06d3]": "ar fa", "[א-ת]": "he", "[一-龥]": "zh", "[ァ-ヶ]": "ja", "[가-힣]": "ko",

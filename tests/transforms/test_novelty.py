@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from benchmarks.evaluate.labels import half
+from newswatch.config import plain
 from newswatch.languages import languages
 from transforms.novelty import new_sentences, numbers
 
@@ -18,9 +18,7 @@ KNOWN = (
 )
 
 
-NEGATIONS: list[dict[str, Any]] = yaml.safe_load(
-    (Path(__file__).parent / "data" / "negations.yaml").read_text(encoding="utf-8")
-)
+NEGATIONS: list[dict[str, Any]] = plain((Path(__file__).parent / "data" / "negations.yaml").read_text(encoding="utf-8"))
 
 
 def new(text: str, *known: str, language: str = "en") -> list[str]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
+from newswatch.config import plain
 from transforms.language import detect
 from transforms.tag import Tagger
 
@@ -48,7 +48,7 @@ def quality(texts: Sequence[Graded], topic: str, least: int) -> float:
 
 @pytest.fixture(scope="module")
 def own(tagger: Tagger) -> list[Graded]:
-    rows = yaml.safe_load((HERE / "data" / "labelled_texts.yaml").read_text(encoding="utf-8"))
+    rows = plain((HERE / "data" / "labelled_texts.yaml").read_text(encoding="utf-8"))
     return [
         Graded(title, language, trap, {"nato": nato, "counter-terrorism": ct}, graded(tagger, title, text))
         for language, nato, ct, trap, title, text in rows

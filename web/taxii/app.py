@@ -36,7 +36,7 @@ Words = Annotated[str, Query(max_length=10_000)]
 def create_taxii(context: Callable[[], Context]) -> FastAPI:
     """The app; `context` is called for each request and may cache."""
     app = machine_app(context, title="newswatch TAXII", overall=OVERALL)
-    app.include_router(_routes(Horizons()))
+    app.router.routes.extend(_routes(Horizons()).routes)  # as in `web.api.app`
     return app
 
 

@@ -15,18 +15,18 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
-import yaml
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
 from playwright.sync_api import Browser, sync_playwright
 
 from delivery.channels.email import HTML_BYTES, encoded_size, html
 from delivery.message import StoryList
+from newswatch.config import plain
 from tests.delivery.channels.mails import KIBANA, KINDS, a_message, a_mixed_lot, octets, page, to_the_operator
 from tests.delivery.test_mail import Tags, part
 from tests.web.chromium import CHROMIUM, OPTIONS, needs_chromium
 
-SUPPORT: Final[dict[str, dict[str, dict[str, Any]]]] = yaml.safe_load(
+SUPPORT: Final[dict[str, dict[str, dict[str, Any]]]] = plain(
     (Path(__file__).parent / "email_support.yaml").read_text(encoding="utf-8")
 )
 EVERYWHERE: Final = {
