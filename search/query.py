@@ -28,6 +28,7 @@ from search.facets import Timeline
 from search.filter_clauses import Own
 from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
+from search.meant import encoding
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -83,9 +84,11 @@ def find(
     page = _Page(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
     if parsed.of("similar"):
         return _with_similar(page, vectors)
-    results = _found(page)
-    by_meaning = vectors and parsed.words and sort == "relevance" and offset == 0
-    return nearer_first(es, names, parsed, results) if by_meaning else results
+    if not (vectors and parsed.words and sort == "relevance" and offset == 0):
+        return _found(page)
+    with encoding(parsed.words) as meant:
+        results = _found(replace(page, with_meaning=True))
+    return nearer_first(results, meant())
 
 
 def _with_similar(page: _Page, vectors: bool) -> Results:
@@ -155,6 +158,8 @@ class _Page:
     all_of: str | None
     """The facet of which all values are counted."""
     own: Own
+    with_meaning: bool = False
+    """Read the articles' vectors, too."""
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
@@ -308,7 +313,7 @@ class _Page:
         range_ = facets.time_range(counts) if self.with_facets else None
         scale = facets.scale(range_, self.parsed, self.now) if range_ else None
         extras = self._extras(stories, query, scale)
-        reading = Reading(self.parsed, self.names, loose=bool(self.except_))
+        reading = Reading(self.parsed, self.names, loose=bool(self.except_), with_meaning=self.with_meaning)
         requests = reading.requests(shown)
         answers = self._search([*requests, *extras.values()], optional=len(requests)) if requests or extras else []
         by_name = dict(zip(extras, answers[len(requests) :], strict=True))

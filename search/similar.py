@@ -8,21 +8,19 @@ the scores; counts and facets remain those of the words.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from newswatch.errors import QueryError
 from search.asked import required, to_query
 from search.asking import ask
 from search.filter_clauses import Own
 from search.filters import ANY
+from search.meant import Meant, NotEncodedError, meant
 from search.picks import UNSHOWN
 from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
@@ -32,11 +30,9 @@ from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.names import Names
 from transforms import encoder as encoders
-from transforms.encoder import Vector, cosine, packed, unpacked
-from transforms.meaning import encoded
+from transforms.encoder import cosine, packed
 
 Json = dict[str, Any]
-_log = logging.getLogger(__name__)
 
 _ADDED: Final = 10
 _HEAD: Final = 40
@@ -85,43 +81,20 @@ def _nearest(vector: str, filters: Sequence[Json], k: int, least: float) -> Json
 # ── the order of the first page ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def nearer_first(es: Elasticsearch, names: Names, parsed: Parsed, results: Results) -> Results:
-    """The first page with its rows in the order of `nearest_first`, if there is an encoder and the rows have vectors.
+def nearer_first(results: Results, meant: Meant | None) -> Results:
+    """The first page with its rows in the order of `nearest_first`; as it is, without the meaning of the words. Pure.
 
-    Rows that have only some of the words stay below the others; no row comes or goes. Where Elasticsearch is too busy
-    to give the vectors, the page that was found stays as it is, and the log says so.
-
-    Raises:
-        StoreError: Elasticsearch is unavailable.
+    Rows that have only some of the words stay below the others; no row comes or goes.
     """
-    encoder = encoders.load() if len(results.hits) > 1 else None
-    vector = _meant(tuple(parsed.words), encoder.name) if encoder else None
-    if encoder is None or vector is None:
+    if meant is None:
         return results
     first = results.hits[:_REORDERED]
-    cosines = {id_: cosine(vector, its) for id_, its in _vectors_of(es, names, parsed, first, encoder.name).items()}
+    vectors = {hit.article.id: hit.meant.vector for hit in first if hit.meant and hit.meant.by == meant.by}
+    cosines = {id_: cosine(meant.vector, vector) for id_, vector in vectors.items()}
     full = len(first) if results.filled is None else results.filled
     has_all = {hit.article.id for hit in first[:full]}
     rows = sorted(nearest_first(first, cosines), key=lambda hit: hit.article.id not in has_all)
     return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
-
-
-def _vectors_of(
-    es: Elasticsearch, names: Names, parsed: Parsed, hits: Sequence[Hit], encoder_name: str
-) -> Mapping[str, Vector]:
-    """Article → its vector by that encoder, where it has one that can be read."""
-    these = {"ids": {"values": [hit.article.id for hit in hits]}}
-    own = {"bool": {"filter": [these, {"term": {"meaning.by": encoder_name}}]}}
-    try:
-        answer = ask(es, names.articles, parsed.query, query=own, size=len(hits), source=["meaning.vector"])
-    except (QueryError, NotFoundError) as error:
-        _log.warning("A page is not ordered by meaning: %s", error)
-        return {}
-    return {found["_id"]: vector for found, vector in readable(answer["hits"]["hits"], _vector_in) if vector}
-
-
-def _vector_in(_id: str, document: Mapping[str, Any]) -> Vector | None:
-    return unpacked(document["meaning"]["vector"])
 
 
 def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hit, ...]:
@@ -133,14 +106,6 @@ def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hi
         return (*hits,)
     best, least = max(hit.score for hit in hits) or 1.0, min(cosines.values())
     return tuple(sorted(hits, key=lambda hit: -(hit.score / best + cosines.get(hit.article.id, least))))
-
-
-@lru_cache(maxsize=1_000)
-def _meant(words: tuple[str, ...], _encoder_name: str) -> Vector | None:
-    encoder = encoders.load()
-    if encoder is None:
-        return None
-    return encoded(" ".join(words), None, encoder)  # of so few words the language can't be told
 
 
 # ── similar: ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,8 +169,12 @@ def _vector(parsed: Parsed, vectors: bool) -> str | None:
         reason = encoders.why_none() if vectors else "NEWSWATCH_VECTORS is false"
         refuse_similar(parsed, f"similar: needs the encoder, which this server lacks: {reason}.")
         return None
-    vector = _meant(tuple(parsed.words), encoder.name)
-    return packed(vector) if vector else None
+    try:
+        found = meant(parsed.words)
+    except NotEncodedError as error:
+        refuse_similar(parsed, f"similar: can't go by these words now: {error}. The server's log has the reason.")
+        return None
+    return packed(found.vector) if found else None
 
 
 def _added(

@@ -10,6 +10,7 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import QueryError
+from newswatch.problems import Bulkhead, collecting
 from search.export import every
 from search.extract_filters import extract_filters
 from search.query import find
@@ -148,7 +149,10 @@ def test_a_vector_that_cant_be_read_costs_no_page(es: Elasticsearch, names: Name
     index = es.search(index=names.articles, query={"ids": {"values": [best.id]}})["hits"]["hits"][0]["_index"]
     was = es.get(index=index, id=best.id)["_source"]["meaning"]["vector"]
     try:
-        es.update(index=index, id=best.id, doc={"meaning": {"vector": "no vector"}}, refresh=True)
-        assert best.id in {hit.article.id for hit in ask(es, names, "ferry since:9h").hits}
+        for broken in ("no vector", was[:-2]):
+            es.update(index=index, id=best.id, doc={"meaning": {"vector": broken}}, refresh=True)
+            with collecting(Bulkhead("page")) as bulkhead:
+                assert best.id in {hit.article.id for hit in ask(es, names, "ferry since:9h").hits}
+            assert [problem.subject for problem in bulkhead.problems] == [f"{index}/{best.id}"]
     finally:
         es.update(index=index, id=best.id, doc={"meaning": {"vector": was}}, refresh=True)
