@@ -1,5 +1,4 @@
-"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query. Where
-articles have vectors, the first page is also ordered by meaning (`nearer_first`).
+"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query.
 
 Only tagged articles have a vector, so nothing else is found this way. What is added are articles that the words don't
 find, at most `_ADDED`. They are merged by reciprocal rank fusion (Cormack et al., 2009), which needs no common scale of
@@ -18,9 +17,10 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.article import Article
 from search.asked import required, to_query
 from search.asking import ask
+from search.by_meaning import neighbours
 from search.filter_clauses import Own
 from search.filters import ANY
-from search.meant import Meant, NotEncodedError, meant
+from search.meant import NotEncodedError, meant
 from search.picks import UNSHOWN
 from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
@@ -30,7 +30,7 @@ from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.names import Names
 from transforms import encoder as encoders
-from transforms.encoder import cosine, packed
+from transforms.encoder import packed
 
 Json = dict[str, Any]
 
@@ -39,14 +39,10 @@ _HEAD: Final = 40
 """First rows that are merged: with ten added ones, all of these come within the first twenty."""
 _RANK: Final = 60
 """The constant of reciprocal rank fusion, as its authors chose it."""
-_LOOKED: Final = 200
-"""Articles that the search for neighbours looks at in each segment."""
 _ALIKE: Final = 0.35
 """Minimum cosine of an article to be "like" another."""
 _MEANT: Final = 0.22
 """The same to the words of a query, which are few: an article on something else has less than 0.1."""
-_REORDERED: Final = 20
-"""Rows of the first page that are ordered by meaning too."""
 
 
 def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) -> tuple[Article, ...]:
@@ -58,54 +54,13 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
         return ()
     filters = [{"term": {"meaning.by": article.meaning.by}}]
     own = {"term": {"story_id": article.story_id}}
-    knn = _nearest(article.meaning.vector, [*filters, {"bool": {"must_not": [own]}}], 5 * size, _ALIKE)
+    knn = neighbours(article.meaning.vector, 5 * size, _ALIKE, [*filters, {"bool": {"must_not": [own]}}])
     try:
         answer = es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN)
     except NotFoundError:
         return ()
     found = (one for _, one in readable(answer["hits"]["hits"], from_document))
     return tuple({one.story_id: one for one in reversed([*found])}.values())[::-1][:size]
-
-
-def _nearest(vector: str, filters: Sequence[Json], k: int, least: float) -> Json:
-    return {
-        "field": "vector",
-        "query_vector": vector,
-        "k": k,
-        "num_candidates": max(_LOOKED, k),
-        "similarity": least,
-        "filter": [*filters],
-    }
-
-
-# ── the order of the first page ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def nearer_first(results: Results, meant: Meant | None) -> Results:
-    """The first page with its rows in the order of `nearest_first`; as it is, without the meaning of the words. Pure.
-
-    Rows that have only some of the words stay below the others; no row comes or goes.
-    """
-    if meant is None:
-        return results
-    first = results.hits[:_REORDERED]
-    vectors = {hit.article.id: hit.meant.vector for hit in first if hit.meant and hit.meant.by == meant.by}
-    cosines = {id_: cosine(meant.vector, vector) for id_, vector in vectors.items()}
-    full = len(first) if results.filled is None else results.filled
-    has_all = {hit.article.id for hit in first[:full]}
-    rows = sorted(nearest_first(first, cosines), key=lambda hit: hit.article.id not in has_all)
-    return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
-
-
-def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hit, ...]:
-    """The hits by the sum of their score, as a share of the best one's, and their cosine to the query. Pure.
-
-    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others.
-    """
-    if not cosines:
-        return (*hits,)
-    best, least = max(hit.score for hit in hits) or 1.0, min(cosines.values())
-    return tuple(sorted(hits, key=lambda hit: -(hit.score / best + cosines.get(hit.article.id, least))))
 
 
 # ── similar: ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,7 +154,7 @@ def _added(
     if ANY not in languages:
         filters.append({"terms": {"language": [language.lower() for language in languages]}})
     k = 5 * _ADDED if by_story else _ADDED
-    knn = _nearest(vector, [{"bool": {"filter": filters, "must_not": excluded}}], k, _MEANT)
+    knn = neighbours(vector, k, _MEANT, [{"bool": {"filter": filters, "must_not": excluded}}])
     answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN)
     hits = [_hit(found, article) for found, article in readable(answer["hits"]["hits"], from_document)]
     if by_story:

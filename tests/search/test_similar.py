@@ -15,7 +15,7 @@ from search.export import every
 from search.extract_filters import extract_filters
 from search.query import find
 from search.results import Hit, Results
-from search.similar import fused, like, nearest_first
+from search.similar import fused, like
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
@@ -127,12 +127,17 @@ def test_lists_are_merged_by_rank() -> None:
     assert fused([], meant) == tuple(meant)
 
 
-def test_the_first_rows_are_ordered_by_words_and_meaning() -> None:
-    hits = [Hit(an_article(f"https://a.example/{n}"), score, {}) for n, score in enumerate((10.0, 9.0, 8.0))]
-    ids = [hit.article.id for hit in hits]
-    assert [*nearest_first(hits, {})] == hits
-    assert [*nearest_first(hits, {ids[0]: 0.1, ids[1]: 0.5})] == [hits[1], hits[0], hits[2]]
-    assert [*nearest_first(hits, {ids[0]: 0.5, ids[2]: 0.1})] == hits
+@slow
+@pytest.mark.parametrize("by_story", [False, True])
+def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch, names: Names, by_story: bool) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    plain, first = find(es, names, query, now=NOW, by_story=by_story), ask(es, names, query, by_story=by_story)
+    assert (first.relaxed, first.total, first.similar) == (True, plain.total, 3)
+    assert by_meaning(first) == {"ru-ferry", "zh-ferry"}, "the French one has a word that begins alike"
+    pages = [first, *(ask(es, names, query, by_story=by_story, offset=offset) for offset in (20, 40))]
+    ids = [hit.article.id for page in pages for hit in page.hits]
+    assert len(ids) == len(set(ids)) == 44 + 3
+    assert {page.similar for page in pages} == {3}
 
 
 @slow
