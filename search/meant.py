@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from newswatch.errors import NewswatchError
 from search.limits import shown
@@ -17,11 +16,12 @@ from transforms import encoder as encoders
 from transforms.encoder import Vector
 from transforms.meaning import encoded
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 60.0
 """Seconds after which words that could not be encoded are tried again."""
-_KEPT: Final = 1_000
+_MOST_KEPT: Final = 1_000
 """Queries whose vectors are kept: 12 kB each."""
 
 
@@ -48,28 +48,29 @@ def meant(words: Sequence[str]) -> Meant | None:
     if encoder is None:
         return None
     query = " ".join(words)
-    failed_at = _failed.get(query)
+    kept, failed_at = _kept.get(query), _failed.get(query)
+    if kept is not None and kept.by == encoder.name:
+        return kept
     if failed_at is not None and time.monotonic() - failed_at < AGAIN_S:
         raise NotEncodedError(f"the encoder failed on {shown(query, 100)} less than {AGAIN_S:.0f} s ago")
-    return Meant(_vector(query, encoder.name), encoder.name)
+    vector = encoded(query, None, encoder)  # of so few words the language can't be told: the mean of all is taken off
+    if vector is None:
+        _keep(_failed, query, time.monotonic())
+        raise NotEncodedError(f"the encoder failed on {shown(query, 100)}, and is asked again in {AGAIN_S:.0f} s")
+    return _keep(_kept, query, Meant(vector, encoder.name))
 
 
+_kept: Final[dict[str, Meant]] = {}
 _failed: Final[dict[str, float]] = {}
 """Query → when its encoding failed, by the monotonic clock."""
 
 
-@lru_cache(maxsize=_KEPT)
-def _vector(query: str, encoder_name: str) -> Vector:
-    """The query's vector. Of so few words the language can't be told, so the mean of all is taken off."""
-    encoder = encoders.load()
-    vector = encoded(query, None, encoder) if encoder and encoder.name == encoder_name else None
-    if vector is None:  # raised, and so not kept
-        if len(_failed) >= _KEPT:
-            _failed.clear()
-        _failed[query] = time.monotonic()
-        raise NotEncodedError(f"the encoder failed on {shown(query, 100)}, and is asked again in {AGAIN_S:.0f} s")
-    _failed.pop(query, None)
-    return vector
+def _keep(by_query: dict[str, T], query: str, value: T) -> T:
+    """The value, kept for the query in place of the oldest."""
+    if len(by_query) >= _MOST_KEPT:
+        by_query.pop(next(iter(by_query)), None)
+    by_query[query] = value
+    return value
 
 
 @contextmanager
@@ -79,6 +80,9 @@ def encoding(words: Sequence[str]) -> Iterator[Callable[[], Meant | None]]:
     The encoder needs tens of milliseconds and releases the interpreter. The thread is made anew each time, as one that
     is kept would be missing in the processes that a web server forks.
     """
+    if kept := _kept.get(" ".join(words)):
+        yield lambda: kept
+        return
     with ThreadPoolExecutor(1, "encode") as pool:
         soon = pool.submit(meant, words)
 

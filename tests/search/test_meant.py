@@ -37,8 +37,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def installed(monkeypatch: pytest.MonkeyPatch, encoder: Fallible | None) -> None:
     monkeypatch.setattr(encoders, "load", lambda: encoder)
-    module._vector.cache_clear()
-    module._failed.clear()
+    monkeypatch.setattr(module, "_kept", {})
+    monkeypatch.setattr(module, "_failed", {})
 
 
 def test_words_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
