@@ -1,17 +1,19 @@
 """How well search ranks, on judged queries over real articles: `python -m benchmarks.ranking [--data FOLDER]`.
 
 The queries and their judgements are in tests/search/judged, the articles in the development data beside the project.
-They go into an embedded Elasticsearch as newswatch writes them, tagged; then each query is put to several systems:
+They go into an embedded Elasticsearch as newswatch writes them, tagged and, where the encoder is installed, with their
+vectors (`--words` leaves them out, and saves some two minutes); then each query is put to several systems:
 
-    newswatch     `find`, as the page and the command line use it
+    meaning       `find` with vectors, as the page and the command line use it
+    words         `find` without, as where there is no encoder, and as the API uses it
     required      only the articles that have all of the words, as saved searches and `--export` do
     BM25          any of the words, in title and text, as a plain index would rank them
 
 The table gives nDCG@10 (gain 2^grade - 1) by half, round of judging and language; ± is the standard error of the unseen
 half. An article that was not judged counts as irrelevant; a column tells how many there were. A query belongs to the
 unseen half if the first byte of its SHA-256 is odd: weights were searched on the other half. A second table gives our
-own figure with its interval, and how much it is above BM25 on the same queries; both by bootstrap, at 95 %. With
-`--queries`, each query's own figure is printed too.
+own figure with its interval, and how much it is above the systems below it on the same queries; all by bootstrap, at
+95 %. With `--queries`, each query's own figure is printed too.
 """
 
 from __future__ import annotations
@@ -39,25 +41,31 @@ from elasticsearch.helpers import bulk
 from benchmarks.evaluate.measures import Figure, resampled
 from embedded.elasticsearch import start_elasticsearch
 from ingest.urls import article_id
-from newswatch.article import Article, Provenance, Source
+from newswatch.article import Article, Meaning, Provenance, Source
 from newswatch.settings import Settings, default_config_dir
-from search.query import find
+from search.query import Hit, find
 from store.client import connect, set_up
 from store.documents import to_document
 from store.generations import create_slice
 from store.names import Names
+from transforms import encoder as encoders
+from transforms.encoder import Encoder
 from transforms.enrich import enrich
+from transforms.meaning import with_meaning
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DATA: Final = ROOT.parent / "shared" / "data"
 JUDGED: Final = ROOT / "tests" / "search" / "judged" / "queries.jsonl"
+VECTORS: Final = JUDGED.with_name("vectors.jsonl")
 NOW: Final = datetime(2026, 11, 1, tzinfo=UTC)
 """When the queries are put."""
 _UNDATED: Final = NOW - timedelta(days=400)
 _SITE: Final = "https://judged.example/"
 _DEPTH: Final = 10
+_PAGE: Final = 20
+"""Rows of a page: what stands among its first ten may come from all of it."""
 _FEWEST: Final = 5
 """Queries from which on an interval says something."""
 _SETS: Final[Mapping[str, int | None]] = {
@@ -175,16 +183,27 @@ def _published(stated: str) -> datetime | None:
     return moment if moment < NOW else None
 
 
-def fill(es: Elasticsearch, names: Names, articles: Iterable[Article]) -> int:
-    """Tag the articles and write them to a slice; how many. `es` has newswatch's templates."""
+def fill(
+    es: Elasticsearch,
+    names: Names,
+    articles: Iterable[Article],
+    encoder: Encoder | None = None,
+    kept: Mapping[str, Meaning] | None = None,
+) -> int:
+    """Tag the articles, encode those with tags, and write all to a slice; how many. `es` has newswatch's templates.
+
+    With `kept` vectors (by the id in the data), only those are encoded whose text or encoder is another than then.
+    """
     create_slice(es, names, f"{NOW:%Y.%m}")
     index = next(iter(es.indices.get_alias(name=names.articles)))
     tagger = Tagger(load_taxonomy(default_config_dir() / "taxonomy.yaml"))
 
     def actions() -> Iterator[dict[str, Any]]:
         for number, article in enumerate(articles, 1):
-            tagged = replace(enrich(article, tagger), duplicate_of=None)
-            document = to_document(tagged, names.topics(), batch_id="000000000001", seq=number, indexed_at=NOW)
+            known = None if kept is None else kept.get(id_of(article.url))
+            tagged = replace(enrich(article, tagger), duplicate_of=None, meaning=known)
+            whole = with_meaning(tagged, encoder if kept is None or known else None)
+            document = to_document(whole, names.topics(), batch_id="000000000001", seq=number, indexed_at=NOW)
             yield {"_index": index, "_id": article.id, "_source": document}
 
     written, _ = bulk(es, actions(), chunk_size=500)
@@ -193,25 +212,56 @@ def fill(es: Elasticsearch, names: Names, articles: Iterable[Article]) -> int:
     return written
 
 
+# ── vectors for the tests ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sampled(queries: Iterable[JudgedQuery]) -> list[JudgedQuery]:
+    """One in six, by the second byte of the SHA-256: those that the tests ask by meaning."""
+    return [query for query in queries if hashlib.sha256(query.query.encode()).digest()[1] % 6 == 0]
+
+
+def kept_vectors(file: Path = VECTORS) -> dict[str, Meaning]:
+    """Id in the data → the vector of an article that was judged for a `sampled` query."""
+    lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+    return {line.pop("id"): Meaning(**line) for line in lines}
+
+
+def keep_vectors(es: Elasticsearch, names: Names, file: Path = VECTORS) -> None:
+    """Write what `kept_vectors` reads."""
+    ids = sorted({id_ for query in sampled(judged_queries()) for id_ in query.grades})
+    urls = {article_id(_SITE + quote(id_, safe="")): id_ for id_ in ids}
+    query = {"bool": {"filter": [{"ids": {"values": [*urls]}}, {"exists": {"field": "meaning.by"}}]}}
+    hits = es.search(index=names.articles, query=query, size=len(ids), source_includes=["meaning"])["hits"]["hits"]
+    lines = sorted(json.dumps({"id": urls[hit["_id"]], **hit["_source"]["meaning"]}) for hit in hits)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 # ── systems ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
-    """Name → system."""
+    """Name → system, the best ones first."""
 
-    def ours(query: str) -> list[str]:
-        return [id_of(hit.article.url) for hit in find(es, names, query, size=_DEPTH, now=NOW).hits]
+    def meaning(query: str) -> list[str]:
+        return _first(find(es, names, query, size=_PAGE, now=NOW, vectors=True).hits)
+
+    def words(query: str) -> list[str]:
+        return _first(find(es, names, query, size=_PAGE, now=NOW).hits)
 
     def required(query: str) -> list[str]:
-        results = find(es, names, query, size=_DEPTH, now=NOW)
-        return [id_of(hit.article.url) for hit in results.hits[: results.filled]]
+        results = find(es, names, query, size=_PAGE, now=NOW)
+        return _first(results.hits[: results.filled])
 
     def bm25(query: str) -> list[str]:
         any_word = {"combined_fields": {"query": query, "fields": ["title", "text"], "operator": "or"}}
         hits = es.search(index=names.articles, query=any_word, size=_DEPTH, source_includes=["url"])["hits"]["hits"]
         return [id_of(hit["_source"]["url"]) for hit in hits]
 
-    return {"newswatch": ours, "required": required, "BM25": bm25}
+    return {"meaning": meaning, "words": words, "required": required, "BM25": bm25}
+
+
+def _first(hits: Sequence[Hit]) -> list[str]:
+    return [id_of(hit.article.url) for hit in hits[:_DEPTH]]
 
 
 def id_of(url: str) -> str:
@@ -251,17 +301,23 @@ def estimates(values: Mapping[JudgedQuery, float]) -> dict[str, Figure]:
     return {group: figure for group, some in by_group.items() if (figure := resampled(some, fmean))}
 
 
-def lead(ours: System, theirs: System, queries: Sequence[JudgedQuery]) -> Iterator[str]:
-    """For each group of at least five queries, our nDCG@10 and its difference to the other system's."""
+def lead(ours: System, others: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
+    """For each group of at least five queries, our nDCG@10 and its differences to those of other systems."""
     own = {query: ndcg(ours(query.query), query.grades) for query in queries}
-    above = {query: value - ndcg(theirs(query.query), query.grades) for query, value in own.items()}
-    differences = estimates(above)
-    yield f"{'':12}{'queries':>9}{'ours':>9}{'95 %':>16}{'above BM25':>13}{'95 %':>18}"
+    above = {
+        name: estimates({query: value - ndcg(theirs(query.query), query.grades) for query, value in own.items()})
+        for name, theirs in others.items()
+    }
+    columns = "".join(f"{f'above {name}':>15}{'95 %':>18}" for name in others)
+    yield f"{'':12}{'queries':>9}{'ours':>9}{'95 %':>16}{columns}"
     for group, one in estimates(own).items():
         if one.cases >= _FEWEST:
-            other = differences[group]
             mean = f"{group:12}{one.cases:9}{one.value:9.3f}{f'{one.low:.3f} to {one.high:.3f}':>16}"
-            yield f"{mean}{other.value:+13.3f}{f'{other.low:+.3f} to {other.high:+.3f}':>18}"
+            yield mean + "".join(_difference(differences[group]) for differences in above.values())
+
+
+def _difference(figure: Figure) -> str:
+    return f"{figure.value:+15.3f}{f'{figure.low:+.3f} to {figure.high:+.3f}':>18}"
 
 
 def report(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
@@ -286,6 +342,8 @@ def main() -> int:
     """Index, ask, print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="the development data (default: ../shared/data)")
+    parser.add_argument("--words", action="store_true", help="without vectors, as where there is no encoder")
+    parser.add_argument("--keep-vectors", action="store_true", help="write those that the tests need, too")
     parser.add_argument("--queries", action="store_true", help="print each query's figures too")
     options = parser.parse_args()
     news = options.data / "news"
@@ -298,11 +356,19 @@ def main() -> int:
         connect(settings := Settings(elasticsearch_url=node.url)) as es,
     ):
         set_up(es, names := Names(), settings)
-        queries = judged_queries()
-        print(f"{fill(es, names, map(article_of, rows(news))):,} articles, {len(queries)} queries")
+        queries, encoder = judged_queries(), None if options.words else encoders.load()
+        with_vectors = f"encoded by {encoder.name}" if encoder else "without vectors"
+        count = fill(es, names, map(article_of, rows(news)), encoder)
+        print(f"{count:,} articles, {with_vectors}, {len(queries)} queries")
         found: dict[str, System] = {name: cache(system) for name, system in systems(es, names).items()}
+        if encoder is None:
+            del found["meaning"]
+        elif options.keep_vectors:
+            keep_vectors(es, names)
+        best, *others = found
         each = _each(found, queries) if options.queries else ()
-        for line in (*report(found, queries), "", *lead(found["newswatch"], found["BM25"], queries), *each):
+        below = {name: found[name] for name in others if name != "required"}
+        for line in (*report(found, queries), "", *lead(found[best], below, queries), *each):
             print(line, flush=True)
     return 0
 

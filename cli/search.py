@@ -149,7 +149,8 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         vectors=context.settings.vectors,
     )
     if results.relaxed:
-        err.print("[yellow]No article has all of these words. These have some of them:[/]")
+        also = ", or mean the same" if results.similar else ""
+        err.print(f"[yellow]No article has all of these words. These have some of them{also}:[/]")
     if as_json:
         for place, hit in enumerate(results.hits):
             emit_json(

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from newswatch.article import Article
+from newswatch.article import Article, Meaning
 from newswatch.problems import Problem, report_problem
 from search import highlight, marking
 from search.asked import wording_of
 from search.asking import Answer, Request
 from search.marking import StandIn, stand_ins
+from search.meant import Meant
 from search.results import Copy, Hit
 from search.story_view import StoryFacts
 from search.syntax import Parsed
 from store.documents import Hit as StoredHit
-from store.documents import from_document, readable
+from store.documents import from_document, load, readable
 from store.names import Names
+from transforms.encoder import DIMENSIONS, unpacked
 
 Json = dict[str, Any]
 
@@ -85,6 +87,8 @@ class Reading:
     names: Names
     loose: bool
     """Mark words that merely begin alike, too."""
+    with_meaning: bool = False
+    """Read the vectors, too."""
 
     def requests(self, shown: Sequence[Pick]) -> list[Request]:
         """The searches that read the picked articles, each for one analyzer."""
@@ -98,7 +102,8 @@ class Reading:
             for start in range(0, len(group), at_once):
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
-                body = {"query": these, "size": len(some), "track_total_hits": False, "_source": UNSHOWN}
+                source = True if self.with_meaning else UNSHOWN
+                body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source}
                 clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
                 marks = highlight.marking(clauses, analyzer) if clauses else {}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))
@@ -112,7 +117,8 @@ class Reading:
         facts: Mapping[str, StoryFacts],
     ) -> tuple[Hit, ...]:
         """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
-        found = (hit for answer in answers for hit in answer["hits"]["hits"])
+        found = [hit for answer in answers for hit in answer["hits"]["hits"]]
+        meanings = {hit["_id"]: meant for hit, meant in readable(found, _meant)}
         articles = {int(hit["_source"]["seq"]): (hit, article) for hit, article in readable(found, _numbered)}
         hits = []
         for pick in shown:
@@ -123,7 +129,8 @@ class Reading:
                 names = self._stand_ins(article, marked)
                 indexed_at = _moment(hit["_source"].get("indexed_at"))
                 copy = self._copy(marked, *articles[pick.copy.seq]) if pick.copy and pick.copy.seq in articles else None
-                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names, copy))
+                meant = meanings.get(article.id)
+                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names, copy, meant))
         return tuple(hits)
 
     def _copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
@@ -170,6 +177,17 @@ def _moment(written: Any) -> datetime | None:
 
 
 def _numbered(article_id: str, document: Mapping[str, Any]) -> Article:
-    """The article of a document that has an ingest number."""
+    """The article of a document that has an ingest number, without its vector."""
     int(document["seq"])
-    return from_document(article_id, document)
+    return from_document(article_id, {name: value for name, value in document.items() if name != "meaning"})
+
+
+def _meant(_id: str, document: Mapping[str, Any]) -> Meant | None:
+    """What the article of a document means; read apart, so that an unreadable vector does not cost the page its row."""
+    if not document.get("meaning"):
+        return None
+    meaning = load(Meaning, document["meaning"])
+    vector = unpacked(meaning.vector)
+    if vector and len(vector) != DIMENSIONS:
+        raise ValueError(f"its vector has {len(vector)} numbers instead of {DIMENSIONS}")
+    return Meant(vector, meaning.by) if vector else None

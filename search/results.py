@@ -9,6 +9,7 @@ from datetime import datetime
 from newswatch.article import Article
 from search.facets import Facet, Timeline
 from search.marking import StandIn
+from search.meant import Meant
 from search.story_view import StoryFacts
 
 
@@ -41,6 +42,8 @@ class Hit:
     """What stands in the article for words of the query that it does not have."""
     copy: Copy | None = None
     """The copy that says in its title what the article's own title does not: it brought the story to this place."""
+    meant: Meant | None = None
+    """What its headline and lead mean, if requested and known; `article` comes without its vector."""
     by_meaning: bool = False
     """Its words don't match: it means the same (`similar:`)."""
 

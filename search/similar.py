@@ -1,5 +1,4 @@
-"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query. Where
-articles have vectors, the first page is also ordered by meaning (`nearer_first`).
+"""Finds articles by their meaning: those like a given one, and what `similar:` adds to the words of a query.
 
 Only tagged articles have a vector, so nothing else is found this way. What is added are articles that the words don't
 find, at most `_ADDED`. They are merged by reciprocal rank fusion (Cormack et al., 2009), which needs no common scale of
@@ -8,21 +7,20 @@ the scores; counts and facets remain those of the words.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from newswatch.errors import QueryError
 from search.asked import required, to_query
 from search.asking import ask
+from search.by_meaning import neighbours
 from search.filter_clauses import Own
 from search.filters import ANY
+from search.meant import NotEncodedError, meant
 from search.picks import UNSHOWN
 from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
@@ -32,25 +30,19 @@ from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
 from store.names import Names
 from transforms import encoder as encoders
-from transforms.encoder import Vector, cosine, packed, unpacked
-from transforms.meaning import encoded
+from transforms.encoder import packed
 
 Json = dict[str, Any]
-_log = logging.getLogger(__name__)
 
 _ADDED: Final = 10
 _HEAD: Final = 40
 """First rows that are merged: with ten added ones, all of these come within the first twenty."""
 _RANK: Final = 60
 """The constant of reciprocal rank fusion, as its authors chose it."""
-_LOOKED: Final = 200
-"""Articles that the search for neighbours looks at in each segment."""
 _ALIKE: Final = 0.35
 """Minimum cosine of an article to be "like" another."""
 _MEANT: Final = 0.22
 """The same to the words of a query, which are few: an article on something else has less than 0.1."""
-_REORDERED: Final = 20
-"""Rows of the first page that are ordered by meaning too."""
 
 
 def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) -> tuple[Article, ...]:
@@ -62,85 +54,13 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
         return ()
     filters = [{"term": {"meaning.by": article.meaning.by}}]
     own = {"term": {"story_id": article.story_id}}
-    knn = _nearest(article.meaning.vector, [*filters, {"bool": {"must_not": [own]}}], 5 * size, _ALIKE)
+    knn = neighbours(article.meaning.vector, 5 * size, _ALIKE, [*filters, {"bool": {"must_not": [own]}}])
     try:
         answer = es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN)
     except NotFoundError:
         return ()
     found = (one for _, one in readable(answer["hits"]["hits"], from_document))
     return tuple({one.story_id: one for one in reversed([*found])}.values())[::-1][:size]
-
-
-def _nearest(vector: str, filters: Sequence[Json], k: int, least: float) -> Json:
-    return {
-        "field": "vector",
-        "query_vector": vector,
-        "k": k,
-        "num_candidates": max(_LOOKED, k),
-        "similarity": least,
-        "filter": [*filters],
-    }
-
-
-# ── the order of the first page ──────────────────────────────────────────────────────────────────────────────────────
-
-
-def nearer_first(es: Elasticsearch, names: Names, parsed: Parsed, results: Results) -> Results:
-    """The first page with its rows in the order of `nearest_first`, if there is an encoder and the rows have vectors.
-
-    Rows that have only some of the words stay below the others; no row comes or goes. Where Elasticsearch is too busy
-    to give the vectors, the page that was found stays as it is, and the log says so.
-
-    Raises:
-        StoreError: Elasticsearch is unavailable.
-    """
-    encoder = encoders.load() if len(results.hits) > 1 else None
-    vector = _meant(tuple(parsed.words), encoder.name) if encoder else None
-    if encoder is None or vector is None:
-        return results
-    first = results.hits[:_REORDERED]
-    cosines = {id_: cosine(vector, its) for id_, its in _vectors_of(es, names, parsed, first, encoder.name).items()}
-    full = len(first) if results.filled is None else results.filled
-    has_all = {hit.article.id for hit in first[:full]}
-    rows = sorted(nearest_first(first, cosines), key=lambda hit: hit.article.id not in has_all)
-    return replace(results, hits=(*rows, *results.hits[_REORDERED:]))
-
-
-def _vectors_of(
-    es: Elasticsearch, names: Names, parsed: Parsed, hits: Sequence[Hit], encoder_name: str
-) -> Mapping[str, Vector]:
-    """Article → its vector by that encoder, where it has one that can be read."""
-    these = {"ids": {"values": [hit.article.id for hit in hits]}}
-    own = {"bool": {"filter": [these, {"term": {"meaning.by": encoder_name}}]}}
-    try:
-        answer = ask(es, names.articles, parsed.query, query=own, size=len(hits), source=["meaning.vector"])
-    except (QueryError, NotFoundError) as error:
-        _log.warning("A page is not ordered by meaning: %s", error)
-        return {}
-    return {found["_id"]: vector for found, vector in readable(answer["hits"]["hits"], _vector_in) if vector}
-
-
-def _vector_in(_id: str, document: Mapping[str, Any]) -> Vector | None:
-    return unpacked(document["meaning"]["vector"])
-
-
-def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float]) -> tuple[Hit, ...]:
-    """The hits by the sum of their score, as a share of the best one's, and their cosine to the query. Pure.
-
-    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others.
-    """
-    if not cosines:
-        return (*hits,)
-    best, least = max(hit.score for hit in hits) or 1.0, min(cosines.values())
-    return tuple(sorted(hits, key=lambda hit: -(hit.score / best + cosines.get(hit.article.id, least))))
-
-
-@lru_cache(maxsize=1_000)
-def _meant(words: tuple[str, ...], _encoder_name: str) -> Vector | None:
-    encoder = encoders.load()
-    if encoder is None:
-        return None
-    return encoded(" ".join(words), None, encoder)  # of so few words the language can't be told
 
 
 # ── similar: ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,8 +124,12 @@ def _vector(parsed: Parsed, vectors: bool) -> str | None:
         reason = encoders.why_none() if vectors else "NEWSWATCH_VECTORS is false"
         refuse_similar(parsed, f"similar: needs the encoder, which this server lacks: {reason}.")
         return None
-    vector = _meant(tuple(parsed.words), encoder.name)
-    return packed(vector) if vector else None
+    try:
+        found = meant(parsed.words)
+    except NotEncodedError as error:
+        refuse_similar(parsed, f"similar: can't go by these words now: {error}. The server's log has the reason.")
+        return None
+    return packed(found.vector) if found else None
 
 
 def _added(
@@ -230,7 +154,7 @@ def _added(
     if ANY not in languages:
         filters.append({"terms": {"language": [language.lower() for language in languages]}})
     k = 5 * _ADDED if by_story else _ADDED
-    knn = _nearest(vector, [{"bool": {"filter": filters, "must_not": excluded}}], k, _MEANT)
+    knn = neighbours(vector, k, _MEANT, [{"bool": {"filter": filters, "must_not": excluded}}])
     answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN)
     hits = [_hit(found, article) for found, article in readable(answer["hits"]["hits"], from_document)]
     if by_story:

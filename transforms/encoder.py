@@ -142,7 +142,9 @@ def unpacked(written: str) -> Vector | None:
         ValueError: it is not hexadecimal.
     """
     data = bytes.fromhex(written)
-    return unit(struct.unpack(f"{len(data)}b", data))
+    numbers = struct.unpack(f"{len(data)}b", data)
+    length = math.sqrt(sum(map(mul, numbers, numbers)))
+    return tuple([x / length for x in numbers]) if length else None
 
 
 # ── multilingual-e5-small ────────────────────────────────────────────────────────────────────────────────────────────

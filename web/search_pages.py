@@ -26,12 +26,13 @@ from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
-from search.query import MAX_WINDOW, Results, find, whole_text
+from search.query import MAX_WINDOW, Results, find
 from search.similar import like
 from search.stix import bundle_lines
 from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
+from search.whole_text import whole_text
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in

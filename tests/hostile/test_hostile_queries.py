@@ -27,9 +27,10 @@ from newswatch.settings import Settings
 from search.export import every
 from search.hints import hints
 from search.limits import MAX_CHARS, check_cost
-from search.query import find, whole_text
+from search.query import find
 from search.syntax import parse
 from search.tail import Tail
+from search.whole_text import whole_text
 from store.client import set_up
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story

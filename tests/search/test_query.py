@@ -12,8 +12,8 @@ import pytest
 from elasticsearch import Elasticsearch
 
 import search.highlight
+import search.page
 import search.picks
-import search.query
 import search.story_view
 from newswatch.article import Article, Source
 from newswatch.errors import QueryError
@@ -21,9 +21,10 @@ from search.asked import Sort, filled_fields
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
-from search.query import Results, find, whole_text
+from search.query import Results, find
 from search.syntax import parse
 from search.tail import Tail
+from search.whole_text import whole_text
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.names import Names
@@ -131,9 +132,9 @@ def test_stories_picked_from_the_first_articles_are_those_that_elasticsearch_pic
         )
         return [[(h.article.id, h.article.story_id, h.matching) for h in page.hits] for page in pages]
 
-    monkeypatch.setattr(search.query, "_ARTICLES_A_STORY", a_story)
+    monkeypatch.setattr(search.page, "ARTICLES_A_STORY", a_story)
     picked = rows()
-    monkeypatch.setattr(search.query, "_PICKED", 0)
+    monkeypatch.setattr(search.page, "_PICKED", 0)
     assert picked == rows()
     assert len({story for page in picked for _, story, _ in page}) == sum(map(len, picked)) > 9
     assert picked[-1] == [], "the end was reached"
@@ -183,7 +184,7 @@ def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(
         found = picks(answer)
         return [*(pick._replace(seq=10**9) for pick in found[:1]), *found[1:]]
 
-    monkeypatch.setattr(search.query, "picks", replaced)
+    monkeypatch.setattr(search.page, "picks", replaced)
     assert [hit.seq for hit in find(es, names, "AWACS", now=NOW).hits] == [hit.seq for hit in before[1:]] != []
 
 
@@ -228,7 +229,7 @@ def test_a_generation_that_takes_over_while_the_page_is_read_hides_nothing(
     client = type(es.indices)
     exists = client.exists_alias
     monkeypatch.setattr(client, "exists_alias", asked)
-    monkeypatch.setattr(search.query, "picks", of_another_generation)
+    monkeypatch.setattr(search.page, "picks", of_another_generation)
     assert find(es, names, "AWACS", now=NOW).hits == before.hits != ()
 
 

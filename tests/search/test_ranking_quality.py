@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -17,9 +18,11 @@ from benchmarks.ranking import (
     fill,
     id_of,
     judged_queries,
+    kept_vectors,
     lead,
     ndcg,
     rows,
+    sampled,
     systems,
 )
 from newswatch.settings import Settings
@@ -27,20 +30,27 @@ from search.highlight import MARK_START
 from search.query import Hit, find
 from store.client import set_up
 from store.names import Names
+from transforms.encoder import load
 
-FLOORS = {"seen 1": 0.77, "unseen 1": 0.75, "seen 2": 0.69, "unseen 2": 0.67}
-"""Half and round → nDCG@10 on every eighth article and all judged ones; `python -m benchmarks.ranking` takes all."""
+FLOORS = {"seen 1": 0.705, "unseen 1": 0.7, "seen 2": 0.635, "unseen 2": 0.615}
+"""Half and round → nDCG@10 by words alone, on every eighth article and all judged ones; `python -m benchmarks.ranking`
+takes all. With the 388 judgements fewer that there were until 30 November they were .77, .75, .69 and .67, of one and
+the same order: see the README of the judgements."""
 OVER_BM25 = 0.14
+BY_MEANING = 0.73
+"""The same by meaning, for the sampled queries."""
+OVER_WORDS = 0.06
 MARKED = 0.99
 
 
 @pytest.fixture(scope="module")
 def archive(es: Elasticsearch, elasticsearch_url: str, shared_data: Path) -> Names:
+    """What was judged, and every eighth article; what was judged for the sampled queries has its kept vector."""
     names = Names("ranked-")
     set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix="ranked-"))
     judged = {id_ for query in judged_queries() for id_ in query.grades}
     some = [row for n, row in enumerate(rows(shared_data / "news")) if n % 8 == 0 or row["id"] in judged]
-    fill(es, names, map(article_of, some))
+    fill(es, names, map(article_of, some), load(), kept_vectors())
     return names
 
 
@@ -59,6 +69,18 @@ def test_search_ranks_judged_queries_above_its_floors_and_above_bm25(
     bm25 = figures(systems(es, archive)["BM25"], queries)
     assert {half: ours[half] for half in FLOORS if ours[half] < FLOORS[half]} == {}
     assert ours["unseen"] > bm25["unseen"] + OVER_BM25
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("encoder")
+def test_by_meaning_it_ranks_above_its_floor_and_above_words(
+    es: Elasticsearch, archive: Names, found: Mapping[str, Sequence[Hit]]
+) -> None:
+    queries, meaning = sampled(judged_queries()), systems(es, archive)["meaning"]
+    ours = fmean(ndcg(meaning(query.query), query.grades) for query in queries)
+    words = fmean(ndcg([id_of(hit.article.url) for hit in found[query.query]], query.grades) for query in queries)
+    print(len(queries), ours, words)
+    assert ours >= max(BY_MEANING, words + OVER_WORDS), (ours, words)
 
 
 @pytest.mark.slow
@@ -86,7 +108,7 @@ def test_the_measure_discounts_by_place_and_is_one_for_the_best_order() -> None:
 
 def test_two_systems_are_compared_query_by_query_with_an_interval() -> None:
     queries = [JudgedQuery(f"q{n}", "en", {"a": 3, "b": 1}) for n in range(8)]
-    header, *table = lead(lambda _: ["a", "b"], lambda _: ["a", "b"], queries)
+    header, *table = lead(lambda _: ["a", "b"], {"BM25": lambda _: ["a", "b"]}, queries)
     assert "above BM25" in header
     assert table[0].split() == ["all", "8", "1.000", "1.000", "to", "1.000", "+0.000", "+0.000", "to", "+0.000"]
     mixed = estimates({query: float(n % 2) for n, query in enumerate(queries)})["en"]

@@ -10,11 +10,12 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import QueryError
+from newswatch.problems import Bulkhead, collecting
 from search.export import every
 from search.extract_filters import extract_filters
 from search.query import find
 from search.results import Hit, Results
-from search.similar import fused, like, nearest_first
+from search.similar import fused, like
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
@@ -126,12 +127,17 @@ def test_lists_are_merged_by_rank() -> None:
     assert fused([], meant) == tuple(meant)
 
 
-def test_the_first_rows_are_ordered_by_words_and_meaning() -> None:
-    hits = [Hit(an_article(f"https://a.example/{n}"), score, {}) for n, score in enumerate((10.0, 9.0, 8.0))]
-    ids = [hit.article.id for hit in hits]
-    assert [*nearest_first(hits, {})] == hits
-    assert [*nearest_first(hits, {ids[0]: 0.1, ids[1]: 0.5})] == [hits[1], hits[0], hits[2]]
-    assert [*nearest_first(hits, {ids[0]: 0.5, ids[2]: 0.1})] == hits
+@slow
+@pytest.mark.parametrize("by_story", [False, True])
+def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch, names: Names, by_story: bool) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    plain, first = find(es, names, query, now=NOW, by_story=by_story), ask(es, names, query, by_story=by_story)
+    assert (first.relaxed, first.total, first.similar) == (True, plain.total, 3)
+    assert by_meaning(first) == {"ru-ferry", "zh-ferry"}, "the French one has a word that begins alike"
+    pages = [first, *(ask(es, names, query, by_story=by_story, offset=offset) for offset in (20, 40))]
+    ids = [hit.article.id for page in pages for hit in page.hits]
+    assert len(ids) == len(set(ids)) == 44 + 3
+    assert {page.similar for page in pages} == {3}
 
 
 @slow
@@ -148,7 +154,10 @@ def test_a_vector_that_cant_be_read_costs_no_page(es: Elasticsearch, names: Name
     index = es.search(index=names.articles, query={"ids": {"values": [best.id]}})["hits"]["hits"][0]["_index"]
     was = es.get(index=index, id=best.id)["_source"]["meaning"]["vector"]
     try:
-        es.update(index=index, id=best.id, doc={"meaning": {"vector": "no vector"}}, refresh=True)
-        assert best.id in {hit.article.id for hit in ask(es, names, "ferry since:9h").hits}
+        for broken in ("no vector", was[:-2]):
+            es.update(index=index, id=best.id, doc={"meaning": {"vector": broken}}, refresh=True)
+            with collecting(Bulkhead("page")) as bulkhead:
+                assert best.id in {hit.article.id for hit in ask(es, names, "ferry since:9h").hits}
+            assert [problem.subject for problem in bulkhead.problems] == [f"{index}/{best.id}"]
     finally:
         es.update(index=index, id=best.id, doc={"meaning": {"vector": was}}, refresh=True)

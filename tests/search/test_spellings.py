@@ -16,7 +16,8 @@ from alerts.match import match_batch
 from alerts.query import to_query
 from newswatch.batch import Batch
 from newswatch.settings import Settings
-from search.query import find, whole_text
+from search.query import find
+from search.whole_text import whole_text
 from store.client import set_up
 from store.generations import all_slices, upgrade
 from store.mapping import VERSION

@@ -1,0 +1,52 @@
+"""The first page in the order of words and meaning, and what is added to it."""
+
+from __future__ import annotations
+
+from search.by_meaning import nearer_first
+from search.meant import Meant
+from search.results import Hit, Results
+from tests.factories import an_article
+from transforms.encoder import DIMENSIONS, Vector
+
+
+def vector(cosine: float) -> Vector:
+    return (cosine, (1 - cosine**2) ** 0.5, *[0.0] * (DIMENSIONS - 2))
+
+
+def hit(number: int, score: float, cosine: float | None = None, *, by: str = "e", marked: bool = True) -> Hit:
+    meant = None if cosine is None else Meant(vector(cosine), by)
+    marks = {"title": ("",)} if marked else {}
+    return Hit(an_article(f"https://a.example/{number}"), score, marks, number, meant=meant)
+
+
+MEANT = Meant(vector(1.0), "e")
+
+
+def order(results: Results, *added: Hit, size: int = 20) -> list[int]:
+    return [one.seq for one in nearer_first(results, MEANT, size, added).hits]
+
+
+def page(*hits: Hit, filled: int | None = None, relaxed: bool = False) -> Results:
+    return Results(len(hits), hits, 0, filled=filled, relaxed=relaxed)
+
+
+def test_rows_with_all_words_go_by_the_sum_of_words_and_meaning() -> None:
+    assert order(page(hit(1, 10), hit(2, 9), hit(3, 8))) == [1, 2, 3]
+    assert order(page(hit(1, 10, 0.1), hit(2, 9, 0.5), hit(3, 8))) == [2, 1, 3], "without a vector: as the farthest"
+    assert order(page(hit(1, 10, 0.1, by="another"), hit(2, 9, 0.1), hit(3, 8, 0.5))) == [3, 1, 2]
+
+
+def test_below_them_the_near_come_first_however_few_words_they_have() -> None:
+    found = page(hit(1, 10, 0.0), hit(2, 9, 0.29), hit(3, 2, 0.31), hit(4, 1, 0.9), filled=1)
+    assert order(found) == [1, 4, 3, 2]
+    assert nearer_first(found, MEANT, 20).filled == 1
+
+
+def test_what_is_added_is_marked_counted_and_never_a_second_row() -> None:
+    found = page(hit(1, 10, 0.4), hit(2, 9, 0.1), filled=0, relaxed=True)
+    added = hit(1, 1_000, 0.4), hit(5, 1_000, 0.5, marked=False), hit(6, 1_000, 0.3)
+    filled = nearer_first(found, MEANT, 20, added)
+    assert [one.seq for one in filled.hits] == [5, 1, 6, 2]
+    assert [one.seq for one in filled.hits if one.by_meaning] == [5], "the others have marked words"
+    assert (filled.similar, filled.filled, filled.total) == (2, 0, 2)
+    assert order(found, *added, size=3) == [5, 1, 6], "the others stand on the next page"
