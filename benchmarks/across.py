@@ -1,8 +1,8 @@
 """How well stories are joined across languages: `python -m benchmarks.across [--data FOLDER]`.
 
 The events of `stories_dev` (read by people, nine languages) among the other articles of their weeks, placed in the
-order of publication as `newswatch stories` does, by words alone and with the encoder. An event belongs to the unseen
-half if the first byte of its name's SHA-256 is odd; thresholds were chosen on the other.
+order of publication as `newswatch stories` does, by words alone and with the encoder. The halves are those of
+`benchmarks.evaluate.stories.seen`; thresholds are chosen on the seen one.
 Vectors are kept in a file in the system's folder for such, so that a second run encodes nothing.
 """
 
@@ -22,12 +22,11 @@ from tempfile import gettempdir
 from typing import Any, Final
 
 from benchmarks.evaluate import stories
-from benchmarks.evaluate.labels import json_lines
 from benchmarks.evaluate.measures import b_cubed, b_cubed_f1
+from benchmarks.evaluate.recorded import record
 from benchmarks.ranking import DATA, NO_DATA
 from transforms import encoder as encoders
-from transforms.encoder import Encoder, Vector
-from transforms.grouping import grouped
+from transforms.encoder import Encoder, Vector, headline_and_lead
 
 CACHE: Final = Path(gettempdir()) / "newswatch-across.json"
 Row = Mapping[str, Any]
@@ -56,13 +55,6 @@ class _Cached:
         CACHE.write_text(json.dumps({self.name: self._known}), encoding="utf-8")
 
 
-def placed(rows: Sequence[Row], encoder: Encoder | None) -> dict[str, str]:
-    """Article → story."""
-    return {
-        id_: one.story_id for id_, one in grouped([stories.report_of(row) for row in rows], encoder=encoder).items()
-    }
-
-
 @dataclass(slots=True)
 class Counted:
     """Pairs of different languages, and events."""
@@ -78,11 +70,6 @@ class Counted:
         precision = self.joined / (self.joined + self.wrong) if self.joined + self.wrong else float("nan")
         recall = self.joined / self.same if self.same else float("nan")
         return f"{recall:.3f} | {precision:.3f} ({self.wrong} wrong) | {self.linked} of {self.events}"
-
-
-def is_unseen(event: str) -> bool:
-    """Whether nothing was chosen by it."""
-    return hashlib.sha256(event.encode()).digest()[0] % 2 == 1
 
 
 def counted(truth: stories.Truth, got: Mapping[str, str], articles: Sequence[str], language: str = "") -> Counted:
@@ -108,9 +95,8 @@ def report(truth: stories.Truth, got: Mapping[str, str], rows: Sequence[Row]) ->
     yield "| | recall of pairs | precision | events linked | B³, all languages |"
     yield "|---|---|---|---|---|"
     every = sorted(truth.events)
-    halves = {"seen": False, "unseen": True}
-    for name in (*halves, "all"):
-        these = [a for a in every if name == "all" or is_unseen(truth.events[a]) == halves[name]]
+    for name in ("seen", "unseen", "all"):
+        these = [a for a in every if name == "all" or stories.seen(truth.events[a]) == (name == "seen")]
         f1 = b_cubed_f1(b_cubed({a: truth.events[a] for a in these}, got, truth.skip))
         yield f"| {name} | {counted(truth, got, these).row()} | {f1:.3f} |"
     for language in sorted({truth.languages[a] for a in every}):
@@ -125,18 +111,22 @@ def main() -> int:
     """Place, count, print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="the development data (default: ../shared/data)")
+    parser.add_argument("--record", action="store_true", help="commit the vectors for `benchmarks.evaluate`")
     options = parser.parse_args()
     folder, encoder = options.data / "news" / "stories_dev", encoders.load()
     if encoder is None or not folder.is_dir():
         print(f"Nothing was measured: {encoders.why_none() or f'{folder} is missing'}.", file=sys.stderr)
         return NO_DATA
-    rows = [row for name in stories.RECENT[:2] for row in json_lines((folder / name).read_bytes())]
+    rows = stories.recent_rows(folder)
     truth = stories.recent_truth(folder, {row["id"]: row["language"] for row in rows})
     cached = _Cached(encoder)
+    if options.record:
+        record([headline_and_lead(one.title, one.text) for one in map(stories.report_of, rows)], cached)
+        cached.keep()
     print("By words alone\n")
-    print("\n".join(report(truth, placed(rows, None), rows)))
+    print("\n".join(report(truth, stories.placed(map(stories.report_of, rows)), rows)))
     began = time.process_time()
-    got = placed(rows, cached)
+    got = stories.placed(map(stories.report_of, rows), cached)
     joining = time.process_time() - began - cached.seconds
     cached.keep()
     print(f"\nWith {cached.name}\n")

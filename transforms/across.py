@@ -22,9 +22,9 @@ from transforms.meaning import encoded
 from transforms.profile import Profile
 from transforms.story import Placed, Stream
 
-SAME_EVENT = 0.33
+SAME_EVENT = 0.34
 """Minimum likeness of two stories."""
-ON_AVERAGE = 0.28
+ON_AVERAGE = 0.29
 """Minimum mean cosine of the articles of one and those of the other."""
 SAME_LANGUAGE = 0.7
 """Minimum likeness of two stories that have a language in common, whose words were found to differ.

@@ -23,7 +23,7 @@ WINDOW = timedelta(days=7)
 """Maximum time between two articles of a story."""
 SAME_STORY = 0.5
 """Minimum score of an article in its story."""
-NEAREST = 0.5
+NEAREST = 0.25
 """Share of the nearest article in the score; the rest is the mean of all."""
 FITS = 0.25
 """Minimum probability that an article of a story and a new one are on one event; it must hold for half of the story."""

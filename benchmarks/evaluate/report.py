@@ -301,6 +301,17 @@ def _grouping(figures: Mapping[str, Figure]) -> str:
         "stories/recent/pairs-within-language/precision": "the same: precision",
         "stories/recent/pairs-within-language/unread/recall": "the same, of the events that nobody read: recall",
         "stories/recent/pairs-within-language/unread/precision": "the same: precision",
+        "stories/vectors/b-cubed-within-language": "joined by vectors, too: B³ F1 within a language",
+        "stories/vectors/b-cubed": "B³ F1, all languages together",
+        "stories/vectors/pairs-across-languages/recall": "pairs of one event in two languages: recall",
+        "stories/vectors/pairs-across-languages/precision": "the same: precision",
+        "stories/vectors/pairs-across-languages/unread/recall": "the same, of the events that nobody read: recall",
+        "stories/vectors/pairs-across-languages/unread/precision": "the same: precision",
+        "stories/vectors/hard-pairs-apart": "pairs that look alike, kept apart",
+        "stories/vectors/pairs-within-language/recall": "pairs of one event in one language: recall",
+        "stories/vectors/pairs-within-language/precision": "the same: precision",
+        "stories/vectors/pairs-within-language/unread/recall": "the same, of the events that nobody read: recall",
+        "stories/vectors/pairs-within-language/unread/precision": "the same: precision",
     }
     rows = [[what, f"{f.cases:,}" if f else "0", cell(f)] for path, what in named.items() for f in [figures.get(path)]]
     return table(["", "pairs or events", ""], rows)

@@ -31,6 +31,7 @@ from benchmarks.evaluate.labels import (
 from benchmarks.evaluate.languages import language_figures
 from benchmarks.evaluate.measures import Figure
 from benchmarks.evaluate.readers import reader_figures
+from benchmarks.evaluate.recorded import Recorded
 from benchmarks.evaluate.report import as_json
 from benchmarks.evaluate.searches import limits, search_figures
 from benchmarks.evaluate.tags import SHOWN, Judged, confusion, judge, sentence_figures, tag_figures, written_figures
@@ -102,8 +103,9 @@ def _extraction(data: Data) -> dict[str, Figure]:
 
 def _stories(data: Data) -> dict[str, Figure]:
     news = data / "news"
-    figures = stories.earlier_figures(news) | stories.recent_figures(news / "stories_dev")
-    return figures | stories.copies_figures(news)
+    recent = news / "stories_dev"
+    by_words, by_vectors = stories.recent_figures(recent), stories.recent_figures(recent, Recorded())
+    return stories.earlier_figures(news) | by_words | by_vectors | stories.copies_figures(news)
 
 
 def _languages(data: Data) -> dict[str, Figure]:

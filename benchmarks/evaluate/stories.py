@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.evaluate.labels import LABELS, json_lines, texts
 from benchmarks.evaluate.measures import BCubed, Figure, b_cubed, b_cubed_f1, by_event, resampled, share
 from transforms.background import Background
+from transforms.encoder import Encoder
 from transforms.grouping import Report, grouped
 from transforms.language import detect
 from transforms.likeness import weigh
@@ -62,9 +63,9 @@ def report_of(row: Mapping[str, Any]) -> Report:
     )
 
 
-def placed(reports: Iterable[Report]) -> dict[str, str]:
+def placed(reports: Iterable[Report], encoder: Encoder | None = None) -> dict[str, str]:
     """Article → story, placed in the order of publication as `newswatch stories` does."""
-    return {article: place.story_id for article, place in grouped(list(reports)).items()}
+    return {article: place.story_id for article, place in grouped(list(reports), encoder=encoder).items()}
 
 
 def _b_cubed_figure(articles: Sequence[BCubed]) -> Figure | None:
@@ -88,11 +89,20 @@ class Truth:
     """Pairs that readers leave open."""
 
 
-def recent_figures(folder: Path) -> dict[str, Figure]:
-    """B³, pairs across languages and hard pairs on `stories_dev`, placed among the background of the same weeks."""
-    rows = [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
-    got = placed(report_of(row) for row in rows)
-    return story_figures(recent_truth(folder, {row["id"]: row["language"] for row in rows}), got)
+def recent_figures(folder: Path, encoder: Encoder | None = None) -> dict[str, Figure]:
+    """B³, pairs across languages and hard pairs on `stories_dev`, placed among the background of the same weeks.
+
+    With an encoder its vectors join languages, and the paths begin with `stories/vectors` instead of `stories/recent`.
+    """
+    rows = recent_rows(folder)
+    got = placed((report_of(row) for row in rows), encoder)
+    truth = recent_truth(folder, {row["id"]: row["language"] for row in rows})
+    return story_figures(truth, got, "stories/vectors" if encoder else "stories/recent")
+
+
+def recent_rows(folder: Path) -> list[Mapping[str, Any]]:
+    """The articles of `stories_dev` with their background."""
+    return [row for name in RECENT[:2] for row in json_lines((folder / name).read_bytes())]
 
 
 def copies_figures(news: Path) -> dict[str, Figure]:
@@ -131,29 +141,30 @@ def recent_truth(folder: Path, languages: Mapping[str, str]) -> Truth:
     return Truth(alone | events, languages, frozenset(pairs["hard"]), frozenset(pairs["skip"]))
 
 
-def story_figures(truth: Truth, got: Mapping[str, str]) -> dict[str, Figure]:
-    """The figures of stories `got` (article → story)."""
+def story_figures(truth: Truth, got: Mapping[str, str], under: str = "stories/recent") -> dict[str, Figure]:
+    """The figures of stories `got` (article → story); their paths begin with `under`."""
     pairs = [_Pair.of(a, b, truth, got) for a, b in combinations(sorted(truth.events), 2)]
     judged = [p for p in pairs if not p.skipped]
+    across, within = [p for p in judged if p.across], [p for p in judged if not p.across]
     apart = [len({got[article] for article in pair}) > 1 for pair in truth.hard]
-    return _only(
-        {
-            "stories/recent/b-cubed-within-language": _b_cubed_figure(_within_languages(truth, got)),
-            "stories/recent/b-cubed": _b_cubed_figure(b_cubed(truth.events, got, truth.skip)),
-            "stories/recent/hard-pairs-apart": share(sum(apart), len(apart)),
-            **_pair_figures("pairs-across-languages", [p for p in judged if p.across]),
-            **_pair_figures("pairs-within-language", [p for p in judged if not p.across]),
-            **_pair_figures("pairs-within-language/unread", [p for p in judged if not p.across and p.unread]),
-        }
-    )
+    figures = {
+        "b-cubed-within-language": _b_cubed_figure(_within_languages(truth, got)),
+        "b-cubed": _b_cubed_figure(b_cubed(truth.events, got, truth.skip)),
+        "hard-pairs-apart": share(sum(apart), len(apart)),
+        **_pair_figures("pairs-across-languages", across),
+        **_pair_figures("pairs-across-languages/unread", [p for p in across if p.unread]),
+        **_pair_figures("pairs-within-language", within),
+        **_pair_figures("pairs-within-language/unread", [p for p in within if p.unread]),
+    }
+    return _only({f"{under}/{name}": figure for name, figure in figures.items()})
 
 
 def _pair_figures(name: str, pairs: Sequence[_Pair]) -> dict[str, Figure | None]:
     counted = Counter((p.wanted, p.joined) for p in pairs)
     right, missed, wrong = counted[True, True], counted[True, False], counted[False, True]
     return {
-        f"stories/recent/{name}/recall": share(right, right + missed),
-        f"stories/recent/{name}/precision": share(right, right + wrong),
+        f"{name}/recall": share(right, right + missed),
+        f"{name}/precision": share(right, right + wrong),
     }
 
 

@@ -63,6 +63,7 @@ def test_only_the_parts_asked_for_are_looked_at() -> None:
         ("searches/nato-main/whole", a_figure(0.8), True),
         ("searches/nato-main/feed", a_figure(0.8), False),
         ("stories/recent/pairs-across-languages/precision", a_figure(0.8), False),
+        ("stories/vectors/pairs-across-languages/precision", a_figure(0.8), True),
         ("stories/recent/b-cubed-within-language", a_figure(0.8), True),
         ("extraction/aeb/text", a_figure(0.8), True),
         ("readers/articles/nato/any", a_figure(0.8), False),
