@@ -82,7 +82,7 @@ def class_path(cache: Path | None = None) -> list[Path]:
     cache = cache or user_cache_path("newswatch") / "elasticsearch"
     jars = locked_jars(cache / "maven")
     classes = cache / "jars" / fingerprint()
-    doubtful = _close([cache, classes.parent, classes])
+    doubtful = _close([cache.parent, cache, classes.parent, classes])
     if doubtful or _damaged(jars) or not are_intact(classes):
         with only_one(cache):
             if doubtful:
