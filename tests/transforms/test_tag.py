@@ -570,6 +570,9 @@ def test_in_a_list_the_alliance_says_something_where_it_acts(
         ("ar", "درس عن منطقة شنغن والاتحاد الأوروبي والناتو"),
         ("ar", "درس عنها إضافة إلى الأمم المتحدة والناتو"),
         ("el", "μάθημα για Εγγύς Ανατολή, ΟΗΕ και ΝΑΤΟ"),
+        ("el", "μάθημα για παράδειγμα ΟΗΕ και ΝΑΤΟ"),
+        ("pt", "aula sobre negócios, UE e NATO"),
+        ("da", "foredrag om loven, EU og Nato"),
     ],
 )
 def test_words_that_begin_as_acts_do_are_none(tagger: Tagger, language: str, text: str) -> None:
