@@ -62,7 +62,8 @@ def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit]
     others = [hit for hit in filling if _row(hit, by_story) not in new]
     full = len(found) if results.filled is None else results.filled
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
-    head = nearest_first(rows[:_REORDERED], _cosines(rows, meant), {hit.article.id for hit in found[:full]})
+    head = rows[:_REORDERED]
+    head = nearest_first(head, _cosines(head, meant), {hit.article.id for hit in found[:full]})
     filled = full if full < len(rows) else None
     return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new))
 
