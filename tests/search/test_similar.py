@@ -143,8 +143,11 @@ def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch
 
 
 @slow
-def test_a_story_of_a_later_page_is_not_added_to_the_first(es: Elasticsearch, names: Names) -> None:
-    query, offsets = "ferry capsized storm passengers shipwreck", (0, 20, 40)
+@pytest.mark.parametrize(
+    "query", ["ferry capsized storm passengers shipwreck", "ferry capsized storm passengers similar:any"]
+)
+def test_a_story_of_a_later_page_is_not_added_to_the_first(es: Elasticsearch, names: Names, query: str) -> None:
+    offsets = 0, 20, 40
     pages = [ask(es, names, query, by_story=True, offset=offset) for offset in offsets]
     last = pages[-1].hits[-1].article
     (near,) = (hit.article for hit in pages[0].hits if hit.article.source.name == "ru-ferry")
