@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +35,8 @@ KEPT: Final = 3
 """Archives in the cache: an old one serves who goes back and forth between two versions."""
 MAKING_S: Final = 300
 """Seconds after which Java is thought to hang while it makes the archive."""
+AGAIN_S: Final = 86_400
+"""Seconds after which it is tried again where it could not be made."""
 ANSWER_S: Final = 60
 NO_ADAPTERS: Final = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching", "-XX:-AOTStubCaching")
 """Java 25 confuses the archived adapters of some signatures, and warns of each at every start."""
@@ -78,16 +81,16 @@ _SEARCH: Final = {
 def archive(class_path: Sequence[Path], note: Callable[[Path], None]) -> tuple[str, ...]:
     """Java's options with which a node of `class_path` starts from its archive, which is made if it is missing.
 
-    No options if it can't be made, which is logged. Where Java itself failed, it is not tried again until the file that
-    says why is deleted. `note` runs a node that notes in a file what it has loaded (`noting`).
+    No options if it can't be made, which is logged. Where making it failed, it is not tried again for a day, or until
+    the file that says why is deleted. `note` runs a node that notes in a file what it has loaded (`noting`).
     """
-    made = class_path[0].parent / f"node-{_key(class_path)}.aot"
     try:
+        made = class_path[0].parent / f"node-{_key(class_path)}.aot"
         if not _is_settled(made):
             with artefacts.only_one(made.parent):
                 if not _is_settled(made):
                     _try_to_make(made, class_path, note)
-        if _failure(made).exists():
+        if _has_failed(made):
             raise StackError(f"{_failure(made)} says: {_failure(made).read_text(encoding='utf-8', errors='replace')}")
     except (StackError, OSError) as error:
         log.warning("Elasticsearch starts slowly, without its archive of classes: %s", error)
@@ -168,7 +171,15 @@ def _failure(made: Path) -> Path:
 
 
 def _is_settled(made: Path) -> bool:
-    return _failure(made).exists() or _is_intact(made)
+    return _has_failed(made) or _is_intact(made)
+
+
+def _has_failed(made: Path) -> bool:
+    """Whether making it failed within `AGAIN_S`: a full disk or a busy machine is none for good."""
+    try:
+        return time.time() - _failure(made).stat().st_mtime < AGAIN_S
+    except FileNotFoundError:
+        return False
 
 
 def _try_to_make(made: Path, class_path: Sequence[Path], note: Callable[[Path], None]) -> None:
@@ -178,6 +189,7 @@ def _try_to_make(made: Path, class_path: Sequence[Path], note: Callable[[Path], 
     except (StackError, subprocess.SubprocessError) as error:
         _failure(made).write_text(str(error), encoding="utf-8")
     else:
+        _failure(made).unlink(missing_ok=True)
         _drop_old(made.parents[1])
 
 

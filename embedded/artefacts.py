@@ -11,6 +11,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
+import stat
 import subprocess
 import tempfile
 import zipfile
@@ -70,19 +72,48 @@ def class_path(cache: Path | None = None) -> list[Path]:
     """The JAR of our classes, then every jar the node needs; downloads and compiles what `cache` lacks.
 
     All files are compared with the lock each time (50 MB, 0.1 s); damaged ones are downloaded or compiled again.
-    Several processes may call it at once: one does the work, the others wait for it.
+    Several processes may call it at once: one does the work, the others wait for it. Where every user of the machine
+    could write, nobody can any more, and what was compiled there is compiled again.
 
     Raises:
-        StackError: an artefact can't be downloaded or isn't the locked one, or our sources don't compile.
+        StackError: an artefact can't be downloaded or isn't the locked one, our sources don't compile, or every user of
+            the machine can write the cache.
     """
     cache = cache or user_cache_path("newswatch") / "elasticsearch"
     jars = locked_jars(cache / "maven")
     classes = cache / "jars" / fingerprint()
-    if _damaged(jars) or not are_intact(classes):
+    doubtful = _close([cache.parent, cache, classes.parent, classes])
+    if doubtful or _damaged(jars) or not are_intact(classes):
         with only_one(cache):
+            if doubtful:
+                shutil.rmtree(classes, ignore_errors=True)
             _download(_damaged(jars))
             _compile(classes, jars)
     return [classes / CLASSES, *(jar.path for jar in jars if not jar.is_compiler)]
+
+
+def _close(folders: Sequence[Path]) -> bool:
+    """Take the right to write the folders from all other users; whether they had it.
+
+    The lock pins only what is downloaded: the digest of our classes is beside them, for whoever can write there.
+
+    Raises:
+        StackError: they have it, and only the folder's owner can take it from them.
+    """
+    opened = [folder for folder in folders if folder.is_dir() and _is_open(folder)]
+    for folder in opened:
+        try:
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) & ~stat.S_IWOTH)
+        except OSError as error:
+            raise StackError(
+                f"Every user of this machine can write {folder}, and so have code of theirs run here; have its owner "
+                "take that right away (chmod o-w), or set XDG_CACHE_HOME to a folder of your own."
+            ) from error
+    return any(not _is_open(folder) for folder in opened)  # some disks have no such rights
+
+
+def _is_open(folder: Path) -> bool:
+    return bool(folder.stat().st_mode & stat.S_IWOTH)
 
 
 def _damaged(jars: Sequence[Jar]) -> list[Jar]:

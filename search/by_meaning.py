@@ -25,6 +25,8 @@ ADDED: Final = 10
 """Maximum of added rows where no article has all words."""
 FIRST: Final = 1_000.0
 """Weight of a clause that comes before all words: these give scores of some tens."""
+_RAISED: Final = FIRST / 2
+"""Minimum score of what such a clause has found: Elasticsearch gives (1 + cosine) / 2 for a neighbour."""
 _LOOKED: Final = 200
 """Articles that the search for neighbours looks at in each segment."""
 
@@ -50,14 +52,18 @@ def near(meant: Meant, k: int, query: Json, boost: float = 1.0) -> Json:
 def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit] = ()) -> Results:
     """A first page of `size` rows in the order of words and meaning, with those of `added` that it does not have.
 
-    With a row for each story, none gets a second one.
+    With a row for each story, none gets a second one. Of the rows that fill the page up, which no later page has, those
+    in `added` are counted as added.
     """
     by_story = results.stories is not None
-    shown = {_row(hit, by_story) for hit in results.hits}
-    new = [_marked(hit) for hit in added if _row(hit, by_story) not in shown]
-    full = len(results.hits) if results.filled is None else results.filled
-    rows = (*results.hits[:full], *new, *results.hits[full:])[:size]
-    head = nearest_first(rows[:_REORDERED], _cosines(rows, meant), {hit.article.id for hit in results.hits[:full]})
+    found, filling = results.hits[: results.rows], results.hits[results.rows :]
+    shown = {_row(hit, by_story) for hit in found}
+    new = {row: _marked(hit) for hit in added if (row := _row(hit, by_story)) not in shown}
+    others = [hit for hit in filling if _row(hit, by_story) not in new]
+    full = len(found) if results.filled is None else results.filled
+    rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
+    head = rows[:_REORDERED]
+    head = nearest_first(head, _cosines(head, meant), {hit.article.id for hit in found[:full]})
     filled = full if full < len(rows) else None
     return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new))
 
@@ -86,7 +92,9 @@ def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Coll
     if not cosines:
         return (*hits,)
     least = min(cosines.values())
-    is_near = {id_ for id_, near in cosines.items() if near >= _NEAR and id_ not in whole}
+    # Elasticsearch rounds at the limit, and a copy's original, in its place, may be farther away.
+    raised = {hit.article.id for hit in hits if hit.score >= _RAISED}
+    is_near = ({id_ for id_, near in cosines.items() if near >= _NEAR} | raised).difference(whole)
     best = max((hit.score for hit in hits if hit.article.id not in is_near), default=0.0) or 1.0
 
     def place(hit: Hit) -> tuple[int, float]:

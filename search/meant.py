@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,13 +64,15 @@ def meant(words: Sequence[str]) -> Meant | None:
 _kept: Final[dict[str, Meant]] = {}
 _failed: Final[dict[str, float]] = {}
 """Query → when its encoding failed, by the monotonic clock."""
+_keeping: Final = threading.Lock()
 
 
 def _keep(by_query: dict[str, T], query: str, value: T) -> T:
     """The value, kept for the query in place of the oldest."""
-    if len(by_query) >= _MOST_KEPT:
-        by_query.pop(next(iter(by_query)), None)
-    by_query[query] = value
+    with _keeping:
+        if len(by_query) >= _MOST_KEPT:
+            del by_query[next(iter(by_query))]
+        by_query[query] = value
     return value
 
 

@@ -175,7 +175,8 @@ class Page:
         range_ = facets.time_range(counts) if self.with_facets else None
         scale = facets.scale(range_, self.parsed, self.now) if range_ else None
         extras = self._extras(stories, query, scale)
-        reading = Reading(self.parsed, self.names, loose=bool(self.except_), with_meaning=self.meant is not None)
+        by_meaning = self.meant is not None and not self.offset  # later pages have the order of the words
+        reading = Reading(self.parsed, self.names, loose=bool(self.except_), with_meaning=by_meaning)
         requests = reading.requests(shown)
         answers = self._search([*requests, *extras.values()], optional=len(requests)) if requests or extras else []
         by_name = dict(zip(extras, answers[len(requests) :], strict=True))

@@ -173,16 +173,30 @@ class _Search(Page):
         meant = self.meant() if self.meant else None
         if meant is None:
             return found
-        added = self._near(meant, (has, *self.shown_stories(found))) if found.relaxed else ()
+        added = self._added(found, has, meant) if found.relaxed else ()
         return nearer_first(found, meant, self.size, added)
 
     def _moved_down(self, found: Results) -> Results:
         """A further page, which begins as many rows earlier as the first page has added ones."""
-        first = replace(self, offset=0, with_facets=False, with_story=False).find()
+        on_first = max(0, self.size - self.offset)  # where the offset is no multiple of the size
+        first = replace(self, offset=0, with_facets=False, with_story=self.with_story and on_first > 0).find()
         if not first.similar:
             return found
-        moved, _ = replace(self, offset=self.offset - first.similar)._by_words()
-        return replace(moved, similar=first.similar)
+        start = max(self.offset, self.size) - first.similar
+        moved, _ = replace(self, offset=start)._by_words()
+        further = moved.hits[: max(0, moved.rows - start)]  # without what fills up a first page
+        hits = (*first.hits[self.offset :], *further)[: self.size]
+        return replace(moved, hits=hits, filled=0, similar=first.similar)
+
+    def _added(self, found: Results, has: Json, meant: Meant) -> Sequence[Hit]:
+        """What is nearest to the words and on no page of `found`, which has what the clause `has` finds."""
+        own = replace(found, hits=found.hits[: found.rows])
+        near = self._near(meant, (has, *self.shown_stories(own)))
+        if not (self.by_story and near and found.rows > len(own.hits)):
+            return near
+        stories = sorted({hit.article.story_id for hit in near})
+        later = self._sizes({"sizes": self._search([self._sizes_search(stories, self.query(has))])[0]})
+        return [hit for hit in near if hit.article.story_id not in later]
 
     def _near(self, meant: Meant, except_: tuple[Json, ...]) -> Sequence[Hit]:
         """What is nearest to the words; nothing if Elasticsearch can't search for it now, and the log says so."""

@@ -63,6 +63,11 @@ class Results:
     filled: int | None = None
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     similar: int = 0
-    """Rows that `similar:` adds; `total` does not count them."""
+    """Rows that are added by meaning; `total` does not count them."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows that the words find, on all pages: articles, or stories if those were requested."""
+        return self.total if self.stories is None else self.stories

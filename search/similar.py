@@ -7,7 +7,7 @@ the scores; counts and facets remain those of the words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from search.asked import required, to_query
+from search.asked import most_words, required, to_query, wording_of
 from search.asking import ask
 from search.by_meaning import neighbours
 from search.filter_clauses import Own
@@ -146,7 +146,9 @@ def _added(
     encoder = encoders.load()
     assert encoder is not None
     others = to_query(parsed, now, {"match_all": {}}, own)["bool"]
-    excluded = [*others["must_not"], required(parsed, names)]
+    # What is found is on a page, perhaps on one after the head.
+    found_by_words = most_words(wording_of(parsed, names).words) if head.relaxed else required(parsed, names)
+    excluded = [*others["must_not"], found_by_words]
     shown = sorted({hit.article.story_id if by_story else hit.article.id for hit in head.hits})
     excluded.append({"terms": {"story_id": shown}} if by_story else {"ids": {"values": shown}})
     filters: list[Json] = [{"term": {"meaning.by": encoder.name}}, *others["filter"]]
@@ -159,7 +161,21 @@ def _added(
     hits = [_hit(found, article) for found, article in readable(answer["hits"]["hits"], from_document)]
     if by_story:
         hits = [*{hit.article.story_id: hit for hit in reversed(hits)}.values()][::-1]
+        if head.rows > len(head.hits):
+            stories = {hit.article.story_id for hit in hits}
+            later = _among(es, names, parsed, stories, to_query(parsed, now, found_by_words, own))
+            hits = [hit for hit in hits if hit.article.story_id not in later]
     return hits[:_ADDED]
+
+
+def _among(es: Elasticsearch, names: Names, parsed: Parsed, stories: Collection[str], query: Json) -> Collection[str]:
+    """Those of the stories of which `query` finds an article."""
+    if not stories:
+        return ()
+    these = {"bool": {"filter": [{"terms": {"story_id": sorted(stories)}}, query]}}
+    aggs = {"found": {"terms": {"field": "story_id", "include": sorted(stories), "size": len(stories)}}}
+    answer = ask(es, names.articles, parsed.query, query=these, size=0, track_total_hits=False, aggs=aggs)
+    return {bucket["key"] for bucket in answer["aggregations"]["found"]["buckets"]}
 
 
 def _hit(found: StoredHit, article: Article) -> Hit:

@@ -351,7 +351,7 @@ def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Resu
 
 
 def _rows(results: Results) -> int:
-    return (results.total if results.stories is None else results.stories) + results.similar
+    return results.rows + results.similar
 
 
 def _example(topics: Topics) -> str:

@@ -184,6 +184,19 @@ def test_compiled_classes_that_were_changed_are_compiled_again(cache: Path, dama
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("which", [0, 1, 2, 3])
+def test_what_everybody_could_write_is_closed_and_compiled_again(cache: Path, which: int) -> None:
+    classes = artefacts.class_path(cache)[0]
+    before, opened = classes.read_bytes(), classes.parents[which]
+    classes.write_bytes(b"of somebody else")
+    (classes.parent / artefacts.DIGEST).write_text(artefacts.sha256_of(classes), encoding="utf-8")
+    assert artefacts.class_path(cache)[0].read_bytes() == b"of somebody else", "only its owner could write it"
+    opened.chmod(0o777)
+    assert artefacts.class_path(cache)[0].read_bytes() == before
+    assert not opened.stat().st_mode & 0o002
+
+
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path, repository: str) -> None:
     code = (
         "import resource, sys; from pathlib import Path; from embedded import artefacts; "

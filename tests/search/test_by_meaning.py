@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from search.by_meaning import nearer_first
 from search.meant import Meant
 from search.results import Hit, Results
@@ -50,3 +52,16 @@ def test_what_is_added_is_marked_counted_and_never_a_second_row() -> None:
     assert [one.seq for one in filled.hits if one.by_meaning] == [5], "the others have marked words"
     assert (filled.similar, filled.filled, filled.total) == (2, 0, 2)
     assert order(found, *added, size=3) == [5, 1, 6], "the others stand on the next page"
+
+
+def test_a_near_row_that_only_fills_the_page_up_is_not_lost_below_its_end() -> None:
+    found = replace(page(hit(1, 10, 0.1), hit(2, 9, 0.1), hit(3, 1, 0.5), filled=0, relaxed=True), total=1)
+    added = hit(3, 1, 0.5), hit(4, 1, 0.4)
+    assert order(found, *added, size=3) == [3, 4, 1]
+    assert nearer_first(found, MEANT, 3, added).similar == 2
+
+
+def test_what_elasticsearch_raised_is_near_and_its_score_is_not_the_measure_of_the_others() -> None:
+    assert order(page(hit(1, 10, 0.1), hit(2, 2, 0.2), hit(3, 660, 0.299), hit(4, 700), filled=0, relaxed=True)) == [
+        3, 4, 1, 2
+    ]  # fmt: skip

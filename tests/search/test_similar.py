@@ -138,6 +138,27 @@ def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch
     ids = [hit.article.id for page in pages for hit in page.hits]
     assert len(ids) == len(set(ids)) == 44 + 3
     assert {page.similar for page in pages} == {3}
+    between = [hit.article.id for hit in ask(es, names, query, by_story=by_story, offset=2).hits]
+    assert between == ids[2:22]
+
+
+@slow
+@pytest.mark.parametrize(
+    "query", ["ferry capsized storm passengers shipwreck", "ferry capsized storm passengers similar:any"]
+)
+def test_a_story_of_a_later_page_is_not_added_to_the_first(es: Elasticsearch, names: Names, query: str) -> None:
+    offsets = 0, 20, 40
+    pages = [ask(es, names, query, by_story=True, offset=offset) for offset in offsets]
+    last = pages[-1].hits[-1].article
+    (near,) = (hit.article for hit in pages[0].hits if hit.article.source.name == "ru-ferry")
+    index = es.search(index=names.articles, query={"ids": {"values": [near.id]}})["hits"]["hits"][0]["_index"]
+    try:
+        es.update(index=index, id=near.id, doc={"story_id": last.story_id}, refresh=True)
+        found = [hit for offset in offsets for hit in ask(es, names, query, by_story=True, offset=offset).hits]
+        stories = [hit.article.story_id for hit in found]
+        assert len(stories) == len(set(stories)) == 44 + 2
+    finally:
+        es.update(index=index, id=near.id, doc={"story_id": near.story_id}, refresh=True)
 
 
 @slow

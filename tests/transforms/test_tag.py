@@ -562,6 +562,24 @@ def test_in_a_list_the_alliance_says_something_where_it_acts(
     assert weights == pytest.approx([0.6, 0.25])
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de", "Vortrag über Drohnen, EU und Nato im Saal"),
+        ("fi", "Luennon aiheina lisäksi EU ja Nato"),
+        ("ar", "درس عن منطقة شنغن والاتحاد الأوروبي والناتو"),
+        ("ar", "درس عنها إضافة إلى الأمم المتحدة والناتو"),
+        ("el", "μάθημα για Εγγύς Ανατολή, ΟΗΕ και ΝΑΤΟ"),
+        ("el", "μάθημα για παράδειγμα ΟΗΕ και ΝΑΤΟ"),
+        ("pt", "aula sobre negócios, UE e NATO"),
+        ("da", "foredrag om loven, EU og Nato"),
+    ],
+)
+def test_words_that_begin_as_acts_do_are_none(tagger: Tagger, language: str, text: str) -> None:
+    ((reading, *_), _) = tagger.read("nato", title="", text=f"{text}.", language=language)
+    assert weight_of(reading.row) == pytest.approx(0.25)
+
+
 def test_an_alliance_is_known_once_it_was_named(tagger: Tagger) -> None:
     text = "Nobody in the alliance was ready to say more about the troops."
     after, alone = (
