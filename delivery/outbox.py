@@ -17,9 +17,9 @@ from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, outcome_id, read_delivery
 from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
-from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
+from delivery.made import JOINED, MUTED, event_delivery, match_delivery, mute_rule, requeued
 from delivery.outcomes import Outcomes
-from delivery.parting import told_under
+from delivery.parting import Owed, told_under
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -32,6 +32,8 @@ from store.reading import every, get_stored
 from store.times import moment_at
 
 _PAGE = 1_000
+_TERMS = 10_000
+"""Ids in one query; Elasticsearch takes 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,10 +282,19 @@ class Outbox:
         of_search = {"term": {"alert_id": alert_id}}
         return self._outcomes.requeue(of_search, of_search, MUTED, partial(requeued, now=now))
 
-    def owe_again(self, ids: Collection[str], now: datetime) -> int:
-        """Requeue what was withdrawn of these deliveries because their story was joined with another; their number."""
-        these, theirs = {"ids": {"values": sorted(ids)}}, {"terms": {"delivery_id": sorted(ids)}}
-        return self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now)) if ids else 0
+    def owe_again(self, withdrawn: Collection[Owed], searches: Iterable[SavedSearch], now: datetime) -> int:
+        """Requeue what was withdrawn because its story was joined with another; the number of deliveries.
+
+        Of those of the saved searches that are muted, it waits for the end of the mute.
+        """
+        number, owed = 0, sorted({*withdrawn})
+        muted = {search.id: rule for search in searches if (rule := mute_rule(search, now))}
+        for start in range(0, len(owed), _TERMS):
+            part = owed[start : start + _TERMS]
+            these = {"ids": {"values": sorted({name for name, _ in part})}}
+            theirs = {"ids": {"values": [outcome_id(*each) for each in part]}}
+            number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now), muted)
+        return number
 
 
 def _due(now: datetime) -> Document:

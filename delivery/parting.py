@@ -21,6 +21,8 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
 _TELL = ("story", "update")
+Owed = tuple[str, str]
+"""The id of a delivery, and one of its recipients."""
 
 
 def after_split(
@@ -49,6 +51,23 @@ def after_split(
         if stay and told <= set(parted):
             # The story's own delivery told of what has left it.
             yield replace(match_delivery(stay[0], searches[alert_id], now), kind="update")
+
+
+def hidden(deliveries: Iterable[Delivery], *, parted: Collection[str], rest: Collection[str]) -> Iterator[Owed]:
+    """What a join has withdrawn and is owed again, as what the reader was told instead is among the articles `parted`.
+
+    `deliveries` are those on the story that is left, with the articles `rest`, and those that its notes lead to. Of
+    each saved search a reader is owed one.
+    """
+    for made in _by_alert(deliveries).values():
+        gone = _sureness(one for one in made if one.article_id in parted)
+        here = [one for one in made if one.article_id in rest]
+        owed = gone.keys() - _sureness(here).keys()
+        for one in here:
+            for outcome in one.outcomes:
+                if outcome.recipient in owed and is_withdrawn(outcome):
+                    owed.remove(outcome.recipient)
+                    yield one.id, outcome.recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,11 @@ def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -
     if outcome.recipient not in readers or not (waits or _is_held(outcome)):
         return outcome
     return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"{JOINED} {to}")
+
+
+def is_withdrawn(outcome: Outcome) -> bool:
+    """Whether a mail is not sent because its story was joined with another one, of which the reader is told."""
+    return outcome.state is DeliveryState.SUPPRESSED and (outcome.error or "").startswith(JOINED)
 
 
 def _is_held(outcome: Outcome) -> bool:

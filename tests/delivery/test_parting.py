@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from delivery.made import MUTED, first_outcomes, match_delivery
-from delivery.parting import after_joins, after_split, joined, told_under
+from delivery.made import JOINED, MUTED, first_outcomes, match_delivery
+from delivery.parting import after_joins, after_split, hidden, joined, told_under
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -169,3 +169,23 @@ def test_however_stories_are_joined_and_wherever_it_dies_a_reader_is_told_once(
             assert len(left) == (done or min(1, len(owed))), ([name for name, _ in states], dies_after, left)
             waited = any(outcome.state is not DeliveryState.SUPPRESSED for outcome in owed)
             assert (left != ["held"] and bool(left)) == waited, "the mute of one story takes back the other's mail"
+
+
+def withdrawn(delivery: Delivery, instead: str) -> Delivery:
+    error = f"{JOINED} {instead}"
+    return replace(delivery, outcomes=(Outcome(READER, DeliveryState.SUPPRESSED, error=error),))
+
+
+def test_who_was_told_of_what_has_left_a_story_is_owed_what_a_join_has_withdrawn_of_the_rest() -> None:
+    of_two, note = told("x", story="two"), told("x", kind="update")
+    rest = withdrawn(told("a"), "two")
+    left = [("nato~old", READER)]
+    assert [*hidden([of_two, note, rest], parted={"x"}, rest={"a"})] == left
+    assert [*hidden([of_two, note, rest], parted={"x"}, rest={"a", "b"})] == left
+    again = withdrawn(told("b", story="three"), "two")
+    assert len([*hidden([of_two, note, rest, again], parted={"x"}, rest={"a", "b"})]) == 1, "one mail is enough"
+    assert [*hidden([of_two, rest, told("b", kind="update")], parted={"x"}, rest={"a", "b"})] == [], "told of the rest"
+    assert [*hidden([of_two, rest], parted={"y"}, rest={"a", "x"})] == [], "what told the reader stays"
+    assert [*hidden([of_two, told("a")], parted={"x"}, rest={"a"})] == [], "nothing was withdrawn"
+    gone = told("z", story="three")  # an earlier parting took it away; its note is still there
+    assert [*hidden([of_two, rest, gone], parted={"x"}, rest={"a"})] == left

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from alerts.saved import SavedSearches
 from delivery.feedback import apply_link
 from delivery.links import Link
 from delivery.mailbox import Mailboxes
@@ -194,6 +195,35 @@ def test_a_mail_that_waits_under_the_name_of_a_joined_story_is_the_only_one_and_
         french.id: ["<k>"],
     }
     assert told[english.id][0].article_ids == {french.id}
+
+
+def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_parted(here: World) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 85)
+    for article in (english, french):
+        indexed(here, article)
+        match(here.context)
+    reader, ours, theirs = "analyst@example.org", f"nato~{english.id}", f"nato~{french.id}"
+    assert mails(here)[ours] == mails(here)[theirs] == (DeliveryState.PENDING, "pending")
+    outcomes = Outcomes(here.context.es, here.context.names)
+    sent = partial(replace, state=DeliveryState.SENT, key="k", reference="<k>", at=here.now)
+    first = [one for one in outcomes.waiting_for([reader])[reader] if one.id == theirs]
+    outcomes.acknowledge(first, lambda parcel: sent(parcel.outcome))
+    join(here.context, english.id, french.id, "ann")
+    assert mails(here)[ours][1] == "suppressed", "its reader was told of the other"
+
+    assert split(here.context, english.id, [french.id], "ann").mails == 1
+    assert (mails(here)[ours], mails(here)[theirs][1]) == ((DeliveryState.PENDING, "pending"), "sent")
+    assert split(here.context, english.id, [french.id], "ann").mails == 0, "run again, it mails nothing twice"
+
+    join(here.context, english.id, french.id, "ann")
+    saved = SavedSearches(here.context.es, here.context.names)
+    until = here.now + timedelta(days=1)
+    saved.save(replace(saved.get("nato"), mute_until=until), by="ann", now=here.now)
+    split(here.context, english.id, [french.id], "ann")
+    assert mails(here)[ours][1] == "suppressed", "a muted search stays silent"
+    saved.save(replace(saved.get("nato"), mute_until=None), by="ann", now=here.now)
+    assert Outbox(here.context.es, here.context.names).requeue("nato", here.now) == 1
+    assert mails(here)[ours] == (DeliveryState.PENDING, "pending")
 
 
 def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
