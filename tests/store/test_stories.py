@@ -233,3 +233,21 @@ def test_a_candidate_that_is_edited_while_it_is_read_is_looked_for_again(
     Stories(es, names, window=timedelta(days=7)).place(third, now=NOW)
     assert not edits
     assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id
+
+
+def test_two_articles_with_one_number_are_two_candidates_and_one_that_is_not_placed_is_none(
+    es: Elasticsearch, names: Names, store: ArticleStore
+) -> None:
+    """Nothing numbers them so; somebody may have edited them."""
+    batch = a_batch()
+    outlets = [
+        replace(article(outlet, FLOOD, OTHER.title), placed_at=NOW, story_id=outlet) for outlet in ("post", "echo")
+    ]
+    for one in (*outlets, article("globe", FLOOD, OTHER.title)):
+        store.write([one], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    new = weigh(profile_of(article("herald", FLOOD, OTHER.title, hours=1)), Background())
+    candidates = StoryCandidates(es, names, timedelta(days=7))
+    for _ in range(2):  # read, and kept
+        found = candidates.of([new], Background())[new.profile.id]
+        assert {one.story_id for one in found} == {"post", "echo"}
