@@ -17,7 +17,7 @@ from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, outcome_id, read_delivery
 from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
-from delivery.made import JOINED, MUTED, event_delivery, match_delivery, mute_rule, requeued
+from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
 from delivery.outcomes import Outcomes
 from delivery.parting import Owed, told_under
 from delivery.routing import Router
@@ -282,18 +282,14 @@ class Outbox:
         of_search = {"term": {"alert_id": alert_id}}
         return self._outcomes.requeue(of_search, of_search, MUTED, partial(requeued, now=now))
 
-    def owe_again(self, withdrawn: Collection[Owed], searches: Iterable[SavedSearch], now: datetime) -> int:
-        """Requeue what was withdrawn because its story was joined with another; the number of deliveries.
-
-        Of those of the saved searches that are muted, it waits for the end of the mute.
-        """
+    def owe_again(self, withdrawn: Collection[Owed], now: datetime) -> int:
+        """Requeue what was withdrawn because its story was joined with another; the number of deliveries."""
         number, owed = 0, sorted({*withdrawn})
-        muted = {search.id: rule for search in searches if (rule := mute_rule(search, now))}
         for start in range(0, len(owed), _TERMS):
             part = owed[start : start + _TERMS]
             these = {"ids": {"values": sorted({name for name, _ in part})}}
             theirs = {"ids": {"values": [outcome_id(*each) for each in part]}}
-            number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now), muted)
+            number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now))
         return number
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from delivery.documents import (
@@ -263,17 +262,11 @@ class Outcomes:
         return actions
 
     def requeue(
-        self,
-        deliveries: Document,
-        outcomes: Document,
-        why: str,
-        change: Callable[[Delivery], Delivery],
-        muted: Mapping[str, str] = MappingProxyType({}),
+        self, deliveries: Document, outcomes: Document, why: str, change: Callable[[Delivery], Delivery]
     ) -> int:
         """Let what was suppressed for a reason that begins with `why` wait again; returns the number of deliveries.
 
-        The query `deliveries` finds them, and `outcomes` their outcomes. Of a saved search that is `muted`, which says
-        by which rule, they wait for the end of the mute.
+        The query `deliveries` finds them, and `outcomes` their outcomes.
 
         `change` gives a delivery its new time. The deliveries are written first: killed in between, the call finds the
         outcomes again.
@@ -289,7 +282,7 @@ class Outcomes:
         list(map(bulk.require, bulk.write(self._es, opened)))
         self._bodies |= moved
         again = [replace(p, delivery=for_recipient(moved[p.id], p.outcome)) for p in parcels]
-        self.acknowledge(again, partial(_waiting_again, why, muted))
+        self.acknowledge(again, partial(_waiting_again, why))
         # Again, as a worker that settled them in between found that nobody waits.
         list(map(bulk.require, bulk.write(self._es, opened)))
         return len(moved)
@@ -301,13 +294,11 @@ def _requeued(new: Delivery) -> Document:
     return fields | {"detail": fields}
 
 
-def _waiting_again(why: str, muted: Mapping[str, str], parcel: Parcel) -> Outcome:
-    """The outcome, pending again or held back by a mute, if it was suppressed for a reason that begins with `why`."""
+def _waiting_again(why: str, parcel: Parcel) -> Outcome:
+    """The outcome, pending again if it was suppressed for a reason that begins with `why`."""
     was = parcel.outcome
-    if was.state is not DeliveryState.SUPPRESSED or not (was.error or "").startswith(why):
-        return was
-    rule = muted.get(parcel.delivery.alert_id)
-    return replace(was, error=rule) if rule else Outcome(was.recipient, attempts=was.attempts)
+    suppressed = was.state is DeliveryState.SUPPRESSED and (was.error or "").startswith(why)
+    return Outcome(was.recipient, attempts=was.attempts) if suppressed else was
 
 
 def _as_written(parcel: Parcel, outcome: Outcome, result: bulk.Written) -> Parcel:

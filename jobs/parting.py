@@ -67,7 +67,7 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         moved = members.move(parted, to, by)
         created = outbox.add(owed).created
         withdrawn = _withdrawn(outbox, owed, by_id, story_id, to, ids, rest, context.clock())
-        again = outbox.owe_again(withdrawn, searches, context.clock())
+        again = outbox.owe_again(withdrawn, context.clock())
         return Parted(to, moved, created + again)
 
 

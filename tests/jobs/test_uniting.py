@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from alerts.saved import SavedSearches
 from delivery.feedback import apply_link
 from delivery.links import Link
 from delivery.mailbox import Mailboxes
@@ -214,16 +213,6 @@ def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_part
     assert split(here.context, english.id, [french.id], "ann").mails == 1
     assert (mails(here)[ours], mails(here)[theirs][1]) == ((DeliveryState.PENDING, "pending"), "sent")
     assert split(here.context, english.id, [french.id], "ann").mails == 0, "run again, it mails nothing twice"
-
-    join(here.context, english.id, french.id, "ann")
-    saved = SavedSearches(here.context.es, here.context.names)
-    until = here.now + timedelta(days=1)
-    saved.save(replace(saved.get("nato"), mute_until=until), by="ann", now=here.now)
-    split(here.context, english.id, [french.id], "ann")
-    assert mails(here)[ours][1] == "suppressed", "a muted search stays silent"
-    saved.save(replace(saved.get("nato"), mute_until=None), by="ann", now=here.now)
-    assert Outbox(here.context.es, here.context.names).requeue("nato", here.now) == 1
-    assert mails(here)[ours] == (DeliveryState.PENDING, "pending")
 
 
 def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
