@@ -89,9 +89,11 @@ class AfterJoins:
     withdrawn: tuple[Withdrawal, ...]
 
 
-def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> AfterJoins:
+def after_joins(
+    deliveries: Iterable[Delivery], into: Mapping[str, str], updated: Collection[str] = frozenset()
+) -> AfterJoins:
     """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them,
-    and those that their notes lead to.
+    and those that their notes lead to; `updated` are the saved searches with updates, whose later reports all stay.
 
     Of several stories that are joined with one, each is told after those before it. For each saved search a reader is
     told of one of them: of the one whose mail was sent or begun, else of the first whose mail waits, else of the first
@@ -114,7 +116,8 @@ def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> Afte
         first = before.get(to) or _with_noted(of_story[to], elsewhere)
         counted = {one.id for one in first}
         second = [one for one in _with_noted(of_story[story], elsewhere) if one.id not in counted]
-        withdrawn += _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
+        found = _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
+        withdrawn += (_without_updates(each) if each.deliveries[0].alert_id in updated else each for each in found)
         before[to] = [*first, *second]
         of_story[to] += of_story[story]
     return AfterJoins(tuple(told), tuple(withdrawn))
@@ -139,6 +142,10 @@ def _withdrawn(
             yield Withdrawal(tuple(second[alert_id]), to, readers)
         if readers := both - readers:
             yield Withdrawal(tuple(first[alert_id]), story, readers)
+
+
+def _without_updates(withdrawal: Withdrawal) -> Withdrawal:
+    return replace(withdrawal, deliveries=tuple(one for one in withdrawal.deliveries if one.kind != "update"))
 
 
 def _sureness(deliveries: Iterable[Delivery]) -> dict[str, int]:

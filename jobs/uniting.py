@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from alerts.saved import SavedSearches
 from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import Outbox
 from delivery.parting import after_joins, joined
@@ -122,7 +123,8 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     if outbox.on_stories(into):
         told = outbox.settled({*into, *into.values()}, now)
         hold()
-        plan = after_joins(told, into)
+        searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
+        plan = after_joins(told, into, {search.id for search in searches.values() if search.updates})
         noted = outbox.add(plan.told).created
         for withdrawal in plan.withdrawn:
             change = partial(joined, to=withdrawal.to, readers=withdrawal.readers, now=now)

@@ -95,6 +95,14 @@ def test_of_several_stories_that_are_joined_with_one_each_is_told_after_those_be
     assert withdrawn.readers == {"reader@example.org"}
 
 
+def test_a_later_report_that_a_search_with_updates_asked_for_is_not_withdrawn() -> None:
+    first, later = told("x", story="two"), told("y", story="two", kind="update", sent=False)
+    later = replace(later, outcomes=(Outcome(READER),))
+    for updated, withdrawn in (((), (first, later)), (("nato",), (first,))):
+        (found,) = after_joins([told("a"), first, later], {"two": "old"}, updated).withdrawn
+        assert found.deliveries == withdrawn
+
+
 READER = "reader@example.org"
 STATES = {
     "": None,
