@@ -53,21 +53,24 @@ def after_split(
             yield replace(match_delivery(stay[0], searches[alert_id], now), kind="update")
 
 
-def hidden(deliveries: Iterable[Delivery], *, parted: Collection[str], rest: Collection[str]) -> Iterator[Owed]:
-    """What a join has withdrawn and is owed again, as what the reader was told instead is among the articles `parted`.
+def owed_again(
+    deliveries: Iterable[Delivery], articles: Collection[str], gone: Collection[str] | None = None
+) -> Iterator[Owed]:
+    """What a join has withdrawn on a story with these articles, and is owed again now that it was parted.
 
-    `deliveries` are those on the story that is left, with the articles `rest`, and those that its notes lead to. Of
-    each saved search a reader is owed one.
+    `deliveries` are those on it, and those that its notes lead to. Of each saved search a reader is owed one, if no
+    other one tells of the articles; and if one told of the articles `gone`, where they are given.
     """
     for made in _by_alert(deliveries).values():
-        gone = _sureness(one for one in made if one.article_id in parted)
-        here = [one for one in made if one.article_id in rest]
-        owed = gone.keys() - _sureness(here).keys()
+        here = [one for one in made if one.article_id in articles]
+        told = {*_sureness(here)}
+        others = None if gone is None else _sureness(one for one in made if one.article_id in gone)
         for one in here:
             for outcome in one.outcomes:
-                if outcome.recipient in owed and is_withdrawn(outcome):
-                    owed.remove(outcome.recipient)
-                    yield one.id, outcome.recipient
+                reader = outcome.recipient
+                if _is_withdrawn(outcome) and reader not in told and (others is None or reader in others):
+                    told.add(reader)
+                    yield one.id, reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -
     return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"{JOINED} {to}")
 
 
-def is_withdrawn(outcome: Outcome) -> bool:
+def _is_withdrawn(outcome: Outcome) -> bool:
     """Whether a mail is not sent because its story was joined with another one, of which the reader is told."""
     return outcome.state is DeliveryState.SUPPRESSED and (outcome.error or "").startswith(JOINED)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
-from delivery.parting import Owed, after_split, hidden, is_withdrawn
+from delivery.parting import Owed, after_split, owed_again
 from jobs.context import Context
 from jobs.uniting import unite
 from newswatch.alert import Match, SavedSearch
@@ -128,17 +128,16 @@ def _withdrawn(
     """What was withdrawn when the stories were joined, and is owed now that they are parted."""
     # On the story that has its name back, be it under another name to which its note leads.
     mine = {one.alert_id: one.id for one in owed if one.story_id == to}
-    found = [
-        (one.id, outcome.recipient)
+    back = [
+        one
         for one in outbox.settled([to], now)
-        if one.id in mine.values() or (one.alert_id in mine and one.story_id not in (to, story_id))
-        for outcome in one.outcomes
-        if is_withdrawn(outcome)
+        if one.id in mine.values() or (one.alert_id in mine and one.story_id != story_id)
     ]
+    told = {one.article_id for one in back if one.id in mine.values()}
     # On the story that is left: its readers were told of what has left it.
     stay = {member.id for member in rest}
     left = [one for one in outbox.settled([story_id], now) if one.alert_id in searches]
-    return [*found, *hidden(left, parted=parted, rest=stay)]
+    return [*owed_again(back, {*parted, *told}), *owed_again(left, stay, parted)]
 
 
 def _searches(context: Context, told: Sequence[Delivery]) -> list[SavedSearch]:

@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from delivery.made import JOINED, MUTED, first_outcomes, match_delivery
-from delivery.parting import after_joins, after_split, hidden, joined, told_under
+from delivery.parting import after_joins, after_split, joined, owed_again, told_under
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -188,12 +188,19 @@ def test_who_was_told_of_what_has_left_a_story_is_owed_what_a_join_has_withdrawn
     of_two, note = told("x", story="two"), told("x", kind="update")
     rest = withdrawn(told("a"), "two")
     left = [("nato~old", READER)]
-    assert [*hidden([of_two, note, rest], parted={"x"}, rest={"a"})] == left
-    assert [*hidden([of_two, note, rest], parted={"x"}, rest={"a", "b"})] == left
+    assert [*owed_again([of_two, note, rest], {"a"}, {"x"})] == left
+    assert [*owed_again([of_two, note, rest], {"a", "b"}, {"x"})] == left
     again = withdrawn(told("b", story="three"), "two")
-    assert len([*hidden([of_two, note, rest, again], parted={"x"}, rest={"a", "b"})]) == 1, "one mail is enough"
-    assert [*hidden([of_two, rest, told("b", kind="update")], parted={"x"}, rest={"a", "b"})] == [], "told of the rest"
-    assert [*hidden([of_two, rest], parted={"y"}, rest={"a", "x"})] == [], "what told the reader stays"
-    assert [*hidden([of_two, told("a")], parted={"x"}, rest={"a"})] == [], "nothing was withdrawn"
+    assert len([*owed_again([of_two, note, rest, again], {"a", "b"}, {"x"})]) == 1, "one mail is enough"
+    assert [*owed_again([of_two, rest, told("b", kind="update")], {"a", "b"}, {"x"})] == [], "told of the rest"
+    assert [*owed_again([of_two, rest], {"a", "x"}, {"y"})] == [], "what told the reader stays"
+    assert [*owed_again([of_two, told("a")], {"a"}, {"x"})] == [], "nothing was withdrawn"
     gone = told("z", story="three")  # an earlier parting took it away; its note is still there
-    assert [*hidden([of_two, rest, gone], parted={"x"}, rest={"a"})] == left
+    assert [*owed_again([of_two, rest, gone], {"a"}, {"x"})] == left
+
+
+def test_of_two_joined_stories_that_are_parted_together_from_a_third_a_reader_is_owed_one() -> None:
+    one, two = withdrawn(told("x", story="two"), "old"), withdrawn(told("y", story="three"), "two")
+    assert len([*owed_again([one, two], {"x", "y"})]) == 1
+    assert [*owed_again([one, two], {"y"})] == [("nato~three", READER)]
+    assert [*owed_again([one, told("y", kind="update")], {"x", "y"})] == []
