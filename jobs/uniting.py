@@ -19,7 +19,7 @@ from functools import partial
 from alerts.saved import SavedSearches
 from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import Outbox
-from delivery.parting import after_joins, joined
+from delivery.parting import after_joins
 from jobs.context import Context
 from jobs.encoder import encoder_of
 from newswatch.batch import Batch, BatchState
@@ -126,9 +126,8 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
         searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
         plan = after_joins(told, into, {search.id for search in searches.values() if search.updates})
         noted = outbox.add(plan.told).created
-        for withdrawal in plan.withdrawn:
-            change = partial(joined, to=withdrawal.to, readers=withdrawal.readers, now=now)
-            outbox.release(withdrawal.deliveries, change, now)
+        if plan.withdrawn:
+            outbox.withdraw(plan.withdrawn, now)
     else:
         told = []
     hold()
