@@ -93,10 +93,17 @@ class AfterJoins:
 
 
 def after_joins(
-    deliveries: Iterable[Delivery], into: Mapping[str, str], updated: Collection[str] = frozenset()
+    deliveries: Iterable[Delivery],
+    into: Mapping[str, str],
+    *,
+    updated: Collection[str] = frozenset(),
+    left: Collection[str] = frozenset(),
 ) -> AfterJoins:
     """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them,
-    and those that their notes lead to; `updated` are the saved searches with updates, whose later reports all stay.
+    and those that their notes lead to.
+
+    `updated` are the saved searches with updates, whose later reports all stay. Whoever was told of an article that has
+    `left` the stories was told of none, and what waits of it stays.
 
     Of several stories that are joined with one, each is told after those before it. For each saved search a reader is
     told of one of them: of the one whose mail was sent or begun, else of the first whose mail waits, else of the first
@@ -116,9 +123,10 @@ def after_joins(
         known, of_other = _by_alert(of_story[to]), _by_alert(of_story[story])
         for alert_id, made in of_other.items():
             told += _noted(made, known.get(alert_id, ()), to)
-        first = before.get(to) or _with_noted(of_story[to], elsewhere)
+        first = before.get(to) or [one for one in _with_noted(of_story[to], elsewhere) if one.article_id not in left]
         counted = {one.id for one in first}
-        second = [one for one in _with_noted(of_story[story], elsewhere) if one.id not in counted]
+        second = _with_noted(of_story[story], elsewhere)
+        second = [one for one in second if one.id not in counted and one.article_id not in left]
         found = _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
         withdrawn += (_without_updates(each) if each.deliveries[0].alert_id in updated else each for each in found)
         before[to] = [*first, *second]

@@ -124,7 +124,8 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
         told = outbox.settled({*into, *into.values()}, now)
         hold()
         searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
-        plan = after_joins(told, into, {search.id for search in searches.values() if search.updates})
+        updated = {search.id for search in searches.values() if search.updates}
+        plan = after_joins(told, into, updated=updated, left=_left(context, told, {*into, *into.values()}))
         noted = outbox.add(plan.told).created
         if plan.withdrawn:
             outbox.withdraw(plan.withdrawn, now)
@@ -134,6 +135,12 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     moved = StoryMembers(context.es, context.names).unite(moving, into, by)
     _acknowledge(context, told, into, now)
     return United(moved, noted)
+
+
+def _left(context: Context, told: Sequence[Delivery], stories: Collection[str]) -> set[str]:
+    """The articles that were told, and are in none of these stories any more: a person has parted them."""
+    articles = ArticleStore(context.es, context.names).get({one.article_id for one in told if one.article_id})
+    return {id_ for id_, article in articles.items() if article.story_id and article.story_id not in stories}
 
 
 def _acknowledge(context: Context, told: Sequence[Delivery], into: Mapping[str, str], now: datetime) -> None:

@@ -99,8 +99,21 @@ def test_a_later_report_that_a_search_with_updates_asked_for_is_not_withdrawn() 
     first, later = told("x", story="two"), told("y", story="two", kind="update", sent=False)
     later = replace(later, outcomes=(Outcome(READER),))
     for updated, withdrawn in (((), (first, later)), (("nato",), (first,))):
-        (found,) = after_joins([told("a"), first, later], {"two": "old"}, updated).withdrawn
+        (found,) = after_joins([told("a"), first, later], {"two": "old"}, updated=updated).withdrawn
         assert found.deliveries == withdrawn
+
+
+def test_what_a_parting_took_away_tells_nobody_of_what_is_joined_later() -> None:
+    """Its note is still there."""
+    gone = replace(told("x", story="gone", sent=False), outcomes=(Outcome(READER),))
+    (note,) = after_joins([gone], {"gone": "old"}).told
+    for waits in (False, True):
+        away = gone if waits else replace(gone, outcomes=(Outcome(READER, DeliveryState.SENT, key="k"),))
+        state = Outcome(READER, DeliveryState.SENT, key="l") if waits else Outcome(READER)
+        new = replace(told("y", story="new", sent=False), outcomes=(state,))
+        all_ = [replace(note, outcomes=first_outcomes(note)), away, new]
+        assert after_joins(all_, {"new": "old"}).withdrawn, "as long as it is in the story"
+        assert after_joins(all_, {"new": "old"}, left={"x"}).withdrawn == ()
 
 
 READER = "reader@example.org"
