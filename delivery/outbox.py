@@ -7,7 +7,7 @@ becomes of it for each recipient is in `delivery.outcomes`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -18,8 +18,8 @@ from delivery.documents import delivery_document, outcome_id, read_delivery
 from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
-from delivery.outcomes import Outcomes
-from delivery.parting import told_under
+from delivery.outcomes import Outcomes, Parcel
+from delivery.parting import Owed, Withdrawal, joined, told_under
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
@@ -32,6 +32,8 @@ from store.reading import every, get_stored
 from store.times import moment_at
 
 _PAGE = 1_000
+_TERMS = 10_000
+"""Ids in one query; Elasticsearch takes 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,15 +222,27 @@ class Outbox:
         found = values(every(self._es, self._index, {"terms": {"story_id": list(story_ids)}}), read_delivery)
         return self._outcomes.of(list(found))
 
-    def release(self, deliveries: Collection[Delivery], change: Callable[[Outcome], Outcome], now: datetime) -> None:
-        """Apply `change` to what waits of these deliveries, and settle those for which nobody waits any more.
+    def withdraw(self, withdrawals: Iterable[Withdrawal], now: datetime) -> None:
+        """Withdraw what waits, and settle the deliveries for which nobody waits any more; together, as there may be as
+        many withdrawals as saved searches.
 
         Raises:
             StoreError: the outcomes keep being changed by others; call it again.
         """
-        waiting = [outcome_id(one.id, recipient) for one in deliveries for recipient in one.recipients]
-        self._outcomes.acknowledge(self._outcomes.parcels(waiting), lambda parcel: change(parcel.outcome))
-        Fanout(self._es, self._names).settle([one.id for one in deliveries], now)
+        asked: dict[str, Withdrawal] = {}
+        ids: set[str] = set()
+        for each in withdrawals:
+            ids |= {one.id for one in each.deliveries}
+            for one in each.deliveries:
+                for reader in each.readers.intersection(one.recipients):
+                    asked.setdefault(outcome_id(one.id, reader), each)
+
+        def withdrawn(parcel: Parcel) -> Outcome:
+            each = asked[parcel.stored.id]
+            return joined(parcel.outcome, each.to, each.readers, now)
+
+        self._outcomes.acknowledge(self._outcomes.parcels(asked), withdrawn)
+        Fanout(self._es, self._names).settle(ids, now)
 
     def settled(self, story_ids: Collection[str], now: datetime) -> list[Delivery]:
         """The deliveries on these stories, and those that their notes lead to, settled: see `settle`."""
@@ -280,10 +294,15 @@ class Outbox:
         of_search = {"term": {"alert_id": alert_id}}
         return self._outcomes.requeue(of_search, of_search, MUTED, partial(requeued, now=now))
 
-    def owe_again(self, ids: Collection[str], now: datetime) -> int:
-        """Requeue what was withdrawn of these deliveries because their story was joined with another; their number."""
-        these, theirs = {"ids": {"values": sorted(ids)}}, {"terms": {"delivery_id": sorted(ids)}}
-        return self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now)) if ids else 0
+    def owe_again(self, withdrawn: Collection[Owed], now: datetime) -> int:
+        """Requeue what was withdrawn because its story was joined with another; the number of deliveries."""
+        number, owed = 0, sorted({*withdrawn})
+        for start in range(0, len(owed), _TERMS):
+            part = owed[start : start + _TERMS]
+            these = {"ids": {"values": sorted({name for name, _ in part})}}
+            theirs = {"ids": {"values": [outcome_id(*each) for each in part]}}
+            number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now))
+        return number
 
 
 def _due(now: datetime) -> Document:

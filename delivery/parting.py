@@ -21,6 +21,8 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
 _TELL = ("story", "update")
+Owed = tuple[str, str]
+"""The id of a delivery, and one of its recipients."""
 
 
 def after_split(
@@ -51,6 +53,26 @@ def after_split(
             yield replace(match_delivery(stay[0], searches[alert_id], now), kind="update")
 
 
+def owed_again(
+    deliveries: Iterable[Delivery], articles: Collection[str], gone: Collection[str] | None = None
+) -> Iterator[Owed]:
+    """What a join has withdrawn on a story with these articles, and is owed again now that it was parted.
+
+    `deliveries` are those on it, and those that its notes lead to. Of each saved search a reader is owed one, if no
+    other one tells of the articles; and if one told of the articles `gone`, where they are given.
+    """
+    for made in _by_alert(deliveries).values():
+        here = [one for one in made if one.article_id in articles]
+        told = {*_sureness(here)}
+        others = None if gone is None else _sureness(one for one in made if one.article_id in gone)
+        for one in here:
+            for outcome in one.outcomes:
+                reader = outcome.recipient
+                if _is_withdrawn(outcome) and reader not in told and (others is None or reader in others):
+                    told.add(reader)
+                    yield one.id, reader
+
+
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
     """Deliveries on a story that are not to be sent to those who are told of another."""
@@ -70,9 +92,18 @@ class AfterJoins:
     withdrawn: tuple[Withdrawal, ...]
 
 
-def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> AfterJoins:
+def after_joins(
+    deliveries: Iterable[Delivery],
+    into: Mapping[str, str],
+    *,
+    updated: Collection[str] = frozenset(),
+    left: Collection[str] = frozenset(),
+) -> AfterJoins:
     """What joining stories asks for: `into` says which one each is joined with; `deliveries` are those on all of them,
     and those that their notes lead to.
+
+    `updated` are the saved searches with updates, whose later reports all stay. Whoever was told of an article that has
+    `left` the stories was told of none, and what waits of it stays.
 
     Of several stories that are joined with one, each is told after those before it. For each saved search a reader is
     told of one of them: of the one whose mail was sent or begun, else of the first whose mail waits, else of the first
@@ -92,10 +123,12 @@ def after_joins(deliveries: Iterable[Delivery], into: Mapping[str, str]) -> Afte
         known, of_other = _by_alert(of_story[to]), _by_alert(of_story[story])
         for alert_id, made in of_other.items():
             told += _noted(made, known.get(alert_id, ()), to)
-        first = before.get(to) or _with_noted(of_story[to], elsewhere)
+        first = before.get(to) or [one for one in _with_noted(of_story[to], elsewhere) if one.article_id not in left]
         counted = {one.id for one in first}
-        second = [one for one in _with_noted(of_story[story], elsewhere) if one.id not in counted]
-        withdrawn += _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
+        second = _with_noted(of_story[story], elsewhere)
+        second = [one for one in second if one.id not in counted and one.article_id not in left]
+        found = _withdrawn(_by_alert(first), to, _by_alert(second), story, copied)
+        withdrawn += (_without_updates(each) if each.deliveries[0].alert_id in updated else each for each in found)
         before[to] = [*first, *second]
         of_story[to] += of_story[story]
     return AfterJoins(tuple(told), tuple(withdrawn))
@@ -120,6 +153,10 @@ def _withdrawn(
             yield Withdrawal(tuple(second[alert_id]), to, readers)
         if readers := both - readers:
             yield Withdrawal(tuple(first[alert_id]), story, readers)
+
+
+def _without_updates(withdrawal: Withdrawal) -> Withdrawal:
+    return replace(withdrawal, deliveries=tuple(one for one in withdrawal.deliveries if one.kind != "update"))
 
 
 def _sureness(deliveries: Iterable[Delivery]) -> dict[str, int]:
@@ -186,6 +223,11 @@ def joined(outcome: Outcome, to: str, readers: Collection[str], now: datetime) -
     if outcome.recipient not in readers or not (waits or _is_held(outcome)):
         return outcome
     return replace(outcome, state=DeliveryState.SUPPRESSED, at=now, error=f"{JOINED} {to}")
+
+
+def _is_withdrawn(outcome: Outcome) -> bool:
+    """Whether a mail is not sent because its story was joined with another one, of which the reader is told."""
+    return outcome.state is DeliveryState.SUPPRESSED and (outcome.error or "").startswith(JOINED)
 
 
 def _is_held(outcome: Outcome) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
-from delivery.parting import after_split
+from delivery.parting import Owed, after_split, owed_again
 from jobs.context import Context
 from jobs.uniting import unite
 from newswatch.alert import Match, SavedSearch
@@ -65,11 +66,8 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
         context.audit.record(Deed(by, "story split", story_id, details=f"{len(parted)} articles to {to}"))
         moved = members.move(parted, to, by)
         created = outbox.add(owed).created
-        # What waited on the story of that name was withdrawn when it was joined, be it under another name to which its
-        # note leads: it is owed now.
-        mine = {one.alert_id: one.id for one in owed if one.story_id == to}
-        led = (one for one in outbox.settled([to], context.clock()) if one.story_id not in (to, story_id))
-        again = outbox.owe_again([*mine.values(), *(o.id for o in led if o.alert_id in mine)], context.clock())
+        withdrawn = _withdrawn(outbox, owed, by_id, story_id, to, ids, rest, context.clock())
+        again = outbox.owe_again(withdrawn, context.clock())
         return Parted(to, moved, created + again)
 
 
@@ -115,6 +113,31 @@ def _parted(here: Sequence[Member], story_id: str, wanted: Collection[str]) -> l
     if elsewhere:
         raise NewswatchError(f"Not in the story {story_id}: {', '.join(elsewhere)}.")
     return sorted(parted, key=lambda member: member.id != first)
+
+
+def _withdrawn(
+    outbox: Outbox,
+    owed: Sequence[Delivery],
+    searches: Collection[str],
+    story_id: str,
+    to: str,
+    parted: Collection[str],
+    rest: Sequence[Member],
+    now: datetime,
+) -> list[Owed]:
+    """What was withdrawn when the stories were joined, and is owed now that they are parted."""
+    # On the story that has its name back, be it under another name to which its note leads.
+    mine = {one.alert_id: one.id for one in owed if one.story_id == to}
+    back = [
+        one
+        for one in outbox.settled([to], now)
+        if one.id in mine.values() or (one.alert_id in mine and one.story_id != story_id)
+    ]
+    told = {one.article_id for one in back if one.id in mine.values()}
+    # On the story that is left: its readers were told of what has left it.
+    stay = {member.id for member in rest}
+    left = [one for one in outbox.settled([story_id], now) if one.alert_id in searches]
+    return [*owed_again(back, {*parted, *told}), *owed_again(left, stay, parted)]
 
 
 def _searches(context: Context, told: Sequence[Delivery]) -> list[SavedSearch]:

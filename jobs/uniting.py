@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
+from alerts.saved import SavedSearches
 from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import Outbox
-from delivery.parting import after_joins, joined
+from delivery.parting import after_joins
 from jobs.context import Context
 from jobs.encoder import encoder_of
 from newswatch.batch import Batch, BatchState
@@ -122,17 +123,24 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     if outbox.on_stories(into):
         told = outbox.settled({*into, *into.values()}, now)
         hold()
-        plan = after_joins(told, into)
+        searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
+        updated = {search.id for search in searches.values() if search.updates}
+        plan = after_joins(told, into, updated=updated, left=_left(context, told, {*into, *into.values()}))
         noted = outbox.add(plan.told).created
-        for withdrawal in plan.withdrawn:
-            change = partial(joined, to=withdrawal.to, readers=withdrawal.readers, now=now)
-            outbox.release(withdrawal.deliveries, change, now)
+        if plan.withdrawn:
+            outbox.withdraw(plan.withdrawn, now)
     else:
         told = []
     hold()
     moved = StoryMembers(context.es, context.names).unite(moving, into, by)
     _acknowledge(context, told, into, now)
     return United(moved, noted)
+
+
+def _left(context: Context, told: Sequence[Delivery], stories: Collection[str]) -> set[str]:
+    """The articles that were told, and are in none of these stories any more: a person has parted them."""
+    articles = ArticleStore(context.es, context.names).get({one.article_id for one in told if one.article_id})
+    return {id_ for id_, article in articles.items() if article.story_id and article.story_id not in stories}
 
 
 def _acknowledge(context: Context, told: Sequence[Delivery], into: Mapping[str, str], now: datetime) -> None:

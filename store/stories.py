@@ -97,7 +97,7 @@ class Stories:
         return find(
             self._es,
             self._names.articles,
-            with_document,
+            _to_place,
             query={"bool": {"filter": [ours], "must_not": [{"exists": {"field": "placed_at"}}]}},
             sort=[{"time": "asc"}, {"seq": "asc"}],
             size=_PAGE,
@@ -180,6 +180,16 @@ class Stories:
         if moved:
             await_writable(self._es, self._names)
         return written
+
+
+def _to_place(article_id: str, document: Mapping[str, Any]) -> tuple[Article, Document]:
+    """`with_document`, without a gist that can't be read, as one of a later version of newswatch: it is made anew."""
+    article, found = with_document(article_id, document)
+    try:
+        stored_gist(found)
+    except ValueError:
+        del found["gist"]
+    return article, found
 
 
 def _placed(was: tuple[Article, Document], found: StoryCandidate, topics: Topics, now: datetime) -> Document:

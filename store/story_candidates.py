@@ -47,6 +47,8 @@ _TRIES: Final = 3
 _UNNUMBERED: Final = 2**63 - 1
 """By what Elasticsearch sorts a document without ingest number: somebody has edited it, and it is found by nothing."""
 
+_PLACED: Final[Document] = {"exists": {"field": "placed_at"}}
+
 _Place = tuple[str, int]
 """Where a stored article is: its index and ingest number."""
 Version = tuple[str, int, int, int]
@@ -117,7 +119,7 @@ class StoryCandidates:
             id: [
                 replace(one, shares_band=True) if hit.place in copies[id] else one
                 for hit in hits
-                if (one := known.get(hit.place))
+                if (one := known.get(hit.version) or known.get(hit.place))
             ]
             for id, hits in found.items()
         }
@@ -142,11 +144,10 @@ class StoryCandidates:
     def _search(self, new: Weighed) -> Document:
         by_stem = [_term("story_terms", stem, new.vector[stem]) for stem in telling_terms(new)]
         by_band = [_term("bands", band, _BAND_WEIGHT) for band in new.profile.fingerprint.bands]
-        placed = {"exists": {"field": "placed_at"}}
         return {
             "query": {
                 "bool": {
-                    "filter": [within("time", self._window, new.profile.published), placed],
+                    "filter": [within("time", self._window, new.profile.published), _PLACED],
                     "should": [*by_stem, *by_band] or [{"match_none": {}}],
                     "minimum_should_match": 1,
                 }
@@ -160,15 +161,19 @@ class StoryCandidates:
 
     def _known(
         self, near: Iterable[Version], copies: Collection[_Place], background: Background
-    ) -> tuple[dict[_Place, StoryCandidate], bool]:
-        """The readable ones among `near`, with the texts of those in `copies` alone; whether one was not found."""
-        known: dict[_Place, StoryCandidate] = {}
+    ) -> tuple[dict[Version | _Place, StoryCandidate], bool]:
+        """The readable ones among `near`, with the texts of those in `copies` alone; whether one was not found.
+
+        By version, too, as somebody may have given two articles one number; by place, as one may have been written
+        since.
+        """
+        known: dict[Version | _Place, StoryCandidate] = {}
         unknown: list[_Place] = []
         for version in near:
             place = version[:2]
             kept = self._kept.get(version, with_text=place in copies)
             if kept:
-                known[place] = kept
+                known[version] = known[place] = kept
             else:
                 unknown.append(place)
         if not unknown:
@@ -182,20 +187,21 @@ class StoryCandidates:
         for hits, with_text in (([*gists, *old], False), (whole, True)):
             for hit, candidate in readable(hits, partial(_candidate, background, with_text=with_text)):
                 place = _place_of(hit)
-                known[place] = candidate
-                self._kept.add((*place, hit["_seq_no"], hit["_primary_term"]), candidate, with_text=with_text)
-        return known, len(gists) + len(old) + len(whole) < len(set(unknown))
+                version = (*place, hit["_seq_no"], hit["_primary_term"])
+                known[version] = known[place] = candidate
+                self._kept.add(version, candidate, with_text=with_text)
+        return known, not {*unknown} <= {*map(_place_of, (*gists, *old, *whole))}
 
     def _documents(self, places: Sequence[_Place], fields: Sequence[str], at_once: int) -> Iterator[Hit]:
-        """The documents at `places` that exist, as of the last refresh."""
+        """The documents at `places` that exist and are placed, as of the last refresh."""
         for start in range(0, len(places), at_once):
             part = set(places[start : start + at_once])
             here = [{"terms": {"_index": sorted({index for index, _ in part})}}]
             these = [{"terms": {"seq": sorted(seq for _, seq in part)}}]
             answer = self._es.search(
                 index=self._names.articles,
-                query={"bool": {"filter": [*here, *these]}},
-                size=at_once,
+                query={"bool": {"filter": [*here, *these, _PLACED]}},
+                size=2 * at_once,  # somebody may have given two articles one number
                 sort=[{"seq": "asc"}],
                 source={"includes": fields},
                 seq_no_primary_term=True,

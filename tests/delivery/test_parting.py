@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from delivery.made import MUTED, first_outcomes, match_delivery
-from delivery.parting import after_joins, after_split, joined, told_under
+from delivery.made import JOINED, MUTED, first_outcomes, match_delivery
+from delivery.parting import after_joins, after_split, joined, owed_again, told_under
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from tests.factories import NOW
@@ -95,6 +95,27 @@ def test_of_several_stories_that_are_joined_with_one_each_is_told_after_those_be
     assert withdrawn.readers == {"reader@example.org"}
 
 
+def test_a_later_report_that_a_search_with_updates_asked_for_is_not_withdrawn() -> None:
+    first, later = told("x", story="two"), told("y", story="two", kind="update", sent=False)
+    later = replace(later, outcomes=(Outcome(READER),))
+    for updated, withdrawn in (((), (first, later)), (("nato",), (first,))):
+        (found,) = after_joins([told("a"), first, later], {"two": "old"}, updated=updated).withdrawn
+        assert found.deliveries == withdrawn
+
+
+def test_what_a_parting_took_away_tells_nobody_of_what_is_joined_later() -> None:
+    """Its note is still there."""
+    gone = replace(told("x", story="gone", sent=False), outcomes=(Outcome(READER),))
+    (note,) = after_joins([gone], {"gone": "old"}).told
+    for waits in (False, True):
+        away = gone if waits else replace(gone, outcomes=(Outcome(READER, DeliveryState.SENT, key="k"),))
+        state = Outcome(READER, DeliveryState.SENT, key="l") if waits else Outcome(READER)
+        new = replace(told("y", story="new", sent=False), outcomes=(state,))
+        all_ = [replace(note, outcomes=first_outcomes(note)), away, new]
+        assert after_joins(all_, {"new": "old"}).withdrawn, "as long as it is in the story"
+        assert after_joins(all_, {"new": "old"}, left={"x"}).withdrawn == ()
+
+
 READER = "reader@example.org"
 STATES = {
     "": None,
@@ -169,3 +190,30 @@ def test_however_stories_are_joined_and_wherever_it_dies_a_reader_is_told_once(
             assert len(left) == (done or min(1, len(owed))), ([name for name, _ in states], dies_after, left)
             waited = any(outcome.state is not DeliveryState.SUPPRESSED for outcome in owed)
             assert (left != ["held"] and bool(left)) == waited, "the mute of one story takes back the other's mail"
+
+
+def withdrawn(delivery: Delivery, instead: str) -> Delivery:
+    error = f"{JOINED} {instead}"
+    return replace(delivery, outcomes=(Outcome(READER, DeliveryState.SUPPRESSED, error=error),))
+
+
+def test_who_was_told_of_what_has_left_a_story_is_owed_what_a_join_has_withdrawn_of_the_rest() -> None:
+    of_two, note = told("x", story="two"), told("x", kind="update")
+    rest = withdrawn(told("a"), "two")
+    left = [("nato~old", READER)]
+    assert [*owed_again([of_two, note, rest], {"a"}, {"x"})] == left
+    assert [*owed_again([of_two, note, rest], {"a", "b"}, {"x"})] == left
+    again = withdrawn(told("b", story="three"), "two")
+    assert len([*owed_again([of_two, note, rest, again], {"a", "b"}, {"x"})]) == 1, "one mail is enough"
+    assert [*owed_again([of_two, rest, told("b", kind="update")], {"a", "b"}, {"x"})] == [], "told of the rest"
+    assert [*owed_again([of_two, rest], {"a", "x"}, {"y"})] == [], "what told the reader stays"
+    assert [*owed_again([of_two, told("a")], {"a"}, {"x"})] == [], "nothing was withdrawn"
+    gone = told("z", story="three")  # an earlier parting took it away; its note is still there
+    assert [*owed_again([of_two, rest, gone], {"a"}, {"x"})] == left
+
+
+def test_of_two_joined_stories_that_are_parted_together_from_a_third_a_reader_is_owed_one() -> None:
+    one, two = withdrawn(told("x", story="two"), "old"), withdrawn(told("y", story="three"), "two")
+    assert len([*owed_again([one, two], {"x", "y"})]) == 1
+    assert [*owed_again([one, two], {"y"})] == [("nato~three", READER)]
+    assert [*owed_again([one, told("y", kind="update")], {"x", "y"})] == []

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import pytest
@@ -79,6 +86,44 @@ def test_a_service_runs_a_command_that_there_is_without_rights_and_with_all_sett
         known = get_command(app).commands if program == "newswatch" else AIRFLOW  # type: ignore[attr-defined]
         assert line.startswith(PROGRAMS)
         assert verb in known
+
+
+@pytest.mark.parametrize("path", [path for path in UNITS if "ExecStartPost" in unit(path)["Service"]], ids=str)
+def test_waiting_for_an_answer_ends_with_the_service_and_without_an_address(path: Path) -> None:
+    (line,) = unit(path)["Service"]["ExecStartPost"]
+    shell, flag, script = shlex.split(line)
+
+    def status(**given: str) -> int:
+        made = [shell, flag, script.replace("$$", "$").replace("%%", "%")]
+        return subprocess.run(made, env={"PATH": os.environ["PATH"]} | given, timeout=60).returncode
+
+    url = re.findall(r"NEWSWATCH_\w+_URL", script)[-1]
+    ended = "99999999"  # no process has so high a number
+    assert status(MAINPID=ended, **{url: "http://127.0.0.1:1"}) == 1
+    if url == "NEWSWATCH_AIRFLOW_URL":
+        assert status(MAINPID=ended) == 0, "this setting may be left out"
+    with answering() as address:
+        proxies = {"http_proxy": "http://127.0.0.1:1", "all_proxy": "http://127.0.0.1:1"}
+        assert status(MAINPID=ended, **{url: address}, **proxies) == 0
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    """A server that answers whatever is asked; its address."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=partial(server.serve_forever, poll_interval=0.01), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 AIRFLOW = {"api-server", "scheduler", "dag-processor", "triggerer", "db"}

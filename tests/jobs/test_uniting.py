@@ -196,6 +196,34 @@ def test_a_mail_that_waits_under_the_name_of_a_joined_story_is_the_only_one_and_
     assert told[english.id][0].article_ids == {french.id}
 
 
+def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_parted(here: World) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 85)
+    for article in (english, french):
+        indexed(here, article)
+        match(here.context)
+    reader, ours, theirs = "analyst@example.org", f"nato~{english.id}", f"nato~{french.id}"
+    assert mails(here)[ours] == mails(here)[theirs] == (DeliveryState.PENDING, "pending")
+    outcomes = Outcomes(here.context.es, here.context.names)
+    sent = partial(replace, state=DeliveryState.SENT, key="k", reference="<k>", at=here.now)
+    first = [one for one in outcomes.waiting_for([reader])[reader] if one.id == theirs]
+    outcomes.acknowledge(first, lambda parcel: sent(parcel.outcome))
+    join(here.context, english.id, french.id, "ann")
+    assert mails(here)[ours][1] == "suppressed", "its reader was told of the other"
+
+    assert split(here.context, english.id, [french.id], "ann").mails == 1
+    assert (mails(here)[ours], mails(here)[theirs][1]) == ((DeliveryState.PENDING, "pending"), "sent")
+    assert split(here.context, english.id, [french.id], "ann").mails == 0, "run again, it mails nothing twice"
+
+    other = replace(report(3, "fr", 170), title="Un pont est fermé", text="Le pont de la gare est fermé pour un an.")
+    indexed(here, other)
+    match(here.context)
+    mails(here)
+    third = [one for one in outcomes.waiting_for([reader])[reader] if one.id == f"nato~{other.id}"]
+    outcomes.acknowledge(third, lambda parcel: replace(sent(parcel.outcome), key="l"))
+    join(here.context, english.id, other.id, "ann")
+    assert mails(here)[ours][1] == "suppressed", "who was told of what had left was told of the third alone"
+
+
 def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     english, french = report(1, "en", 0), report(2, "fr", 10, hours=1)
     batch = indexed(here, french, english)

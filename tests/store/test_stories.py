@@ -233,3 +233,37 @@ def test_a_candidate_that_is_edited_while_it_is_read_is_looked_for_again(
     Stories(es, names, window=timedelta(days=7)).place(third, now=NOW)
     assert not edits
     assert store.get([COPY.id])[COPY.id].duplicate_of == ORIGINAL.id
+
+
+def test_two_articles_with_one_number_are_two_candidates_and_one_that_is_not_placed_is_none(
+    es: Elasticsearch, names: Names, store: ArticleStore
+) -> None:
+    """Nothing numbers them so; somebody may have edited them."""
+    batch = a_batch()
+    outlets = [
+        replace(article(outlet, FLOOD, OTHER.title), placed_at=NOW, story_id=outlet) for outlet in ("post", "echo")
+    ]
+    for one in (*outlets, article("globe", FLOOD, OTHER.title)):
+        store.write([one], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    new = weigh(profile_of(article("herald", FLOOD, OTHER.title, hours=1)), Background())
+    candidates = StoryCandidates(es, names, timedelta(days=7))
+    for _ in range(2):  # read, and kept
+        found = candidates.of([new], Background())[new.profile.id]
+        assert {one.story_id for one in found} == {"post", "echo"}
+
+
+def test_a_gist_that_cannot_be_read_is_made_anew(
+    es: Elasticsearch, names: Names, store: ArticleStore, stories: Stories
+) -> None:
+    batch = a_batch()
+    store.write([ORIGINAL, COPY], batch, batch.seq_of_attempt, now=NOW)
+    ids = {"ids": {"values": [ORIGINAL.id]}}
+    es.indices.refresh(index=names.articles)
+    (was,) = find(es, names.articles, with_document, query=ids, sort=[{"seq": "asc"}], size=1)
+    document = renewed(was.id, was.value[1], names.topics()) | {"gist": {"body": 7}}
+    assert all(result.reason is None for result in bulk.write(es, [bulk.replace(was, document)]))
+    assert stories.place(batch, now=NOW).copies == 1
+    es.indices.refresh(index=names.articles)
+    (now,) = find(es, names.articles, with_document, query=ids, sort=[{"seq": "asc"}], size=1)
+    assert now.value[1]["gist"] == was.value[1]["gist"]
