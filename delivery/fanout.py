@@ -34,7 +34,7 @@ EVERY: Final[Document] = {"match_all": {}}
 OLD_AT_ONCE: Final = 5_000
 """Outcomes that are created at once of deliveries from before there were any, some three seconds' work; mails go on."""
 _SPREAD_AT_ONCE: Final = 200
-_TERMS: Final = 10_000
+TERMS: Final = 10_000
 """Values in one query; Elasticsearch takes 65,536."""
 _PAGE: Final = 1_000
 _LAST: Final = {"max": {"field": "sent_at"}}
@@ -69,7 +69,7 @@ class Fanout:
     def spread_of(self, field: str, values: Iterable[str]) -> int:
         """The same for the deliveries with one of the values in a field, however many there are."""
         wanted = sorted({*values})
-        parts = (wanted[start : start + _TERMS] for start in range(0, len(wanted), _TERMS))
+        parts = (wanted[start : start + TERMS] for start in range(0, len(wanted), TERMS))
         return sum(self.spread({"terms": {field: part}}) for part in parts)
 
     def spread_newest(self, most: int, which: Document = EVERY) -> bool:

@@ -21,6 +21,11 @@ TOLD: Final = "told under the story"
 _ORDER: Final = (DeliveryState.PENDING, DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.SUPPRESSED)
 
 
+def noted_story(reason: str | None) -> str:
+    """The story under whose name it is told, if a delivery is only a note for this reason; else empty."""
+    return reason.removeprefix(TOLD).strip() if reason and reason.startswith(TOLD) else ""
+
+
 def mute_rule(search: SavedSearch, now: datetime) -> str | None:
     """The rule that suppresses a muted saved search's deliveries; None if the search is not muted."""
     if search.mute_until is None or search.mute_until <= now:

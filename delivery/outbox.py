@@ -15,7 +15,7 @@ from typing import Any
 
 from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, outcome_id, read_delivery
-from delivery.fanout import PENDING, Fanout
+from delivery.fanout import PENDING, TERMS, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
 from delivery.outcomes import Outcomes, Parcel
@@ -32,8 +32,6 @@ from store.reading import every, get_stored
 from store.times import moment_at
 
 _PAGE = 1_000
-_TERMS = 10_000
-"""Ids in one query; Elasticsearch takes 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +295,8 @@ class Outbox:
     def owe_again(self, withdrawn: Collection[Owed], now: datetime) -> int:
         """Requeue what was withdrawn because its story was joined with another; the number of deliveries."""
         number, owed = 0, sorted({*withdrawn})
-        for start in range(0, len(owed), _TERMS):
-            part = owed[start : start + _TERMS]
+        for start in range(0, len(owed), TERMS):
+            part = owed[start : start + TERMS]
             these = {"ids": {"values": sorted({name for name, _ in part})}}
             theirs = {"ids": {"values": [outcome_id(*each) for each in part]}}
             number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now))

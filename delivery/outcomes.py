@@ -22,8 +22,8 @@ from delivery.documents import (
     read_delivery,
     read_outcome,
 )
-from delivery.fanout import PENDING, Fanout
-from delivery.made import TOLD, for_recipient
+from delivery.fanout import PENDING, TERMS, Fanout
+from delivery.made import TOLD, for_recipient, noted_story
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
 from store import bulk
@@ -34,8 +34,6 @@ from store.names import Names
 from store.reading import every, get_hits, get_stored
 
 _PAGE: Final = 1_000
-_TERMS: Final = 10_000
-"""Ids in one query; Elasticsearch takes 65,536."""
 _GONE: Final = "its delivery is no longer in the index"
 
 
@@ -154,8 +152,8 @@ class Outcomes:
 
     def of_deliveries(self, ids: Sequence[str], *states: DeliveryState) -> Iterator[Addressed]:
         """The outcomes of these deliveries in one of the states, as of the last refresh."""
-        for start in range(0, len(ids), _TERMS):
-            about = {"terms": {"delivery_id": list(ids[start : start + _TERMS])}}
+        for start in range(0, len(ids), TERMS):
+            about = {"terms": {"delivery_id": list(ids[start : start + TERMS])}}
             yield from self.select({"bool": {"filter": [about, {"terms": {"state": list(states)}}]}})
 
     def sent_to(self, recipients: Collection[str], story_ids: Collection[str]) -> dict[str, dict[str, list[Sent]]]:
@@ -163,35 +161,31 @@ class Outcomes:
 
         A mail that waited when its story was joined with another was sent under its old name, to which a note leads.
         """
-        mails: dict[str, dict[str, dict[str, Sent]]] = defaultdict(lambda: defaultdict(dict))
+        sent = defaultdict[str, list[Addressed]](list)
         leads = defaultdict[str, set[str]](set)
         """Story → the names under which it was told, too."""
         asked, wanted = set[str](), {*story_ids}
         while wanted:
             for each in self._sent_or_noted(recipients, sorted(wanted)):
                 if each.outcome.state is DeliveryState.SENT:
-                    of_story = mails[each.story_id][each.outcome.recipient]
-                    of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
+                    sent[each.story_id].append(each)
                 else:
-                    leads[each.story_id].add((each.outcome.error or "").removeprefix(TOLD).strip())
+                    leads[each.story_id].add(noted_story(each.outcome.error))
             asked |= wanted
             wanted = set().union(*leads.values()) - asked
-        found: dict[str, dict[str, list[Sent]]] = defaultdict(dict)
+        mails: dict[str, dict[str, dict[str, Sent]]] = defaultdict(lambda: defaultdict(dict))
         for story in story_ids:
-            keys: dict[str, dict[str, Sent]] = defaultdict(dict)
-            for name in reached(story, leads):
-                for recipient, own in mails[name].items():
-                    keys[recipient] |= {key: _both(keys[recipient].get(key), sent) for key, sent in own.items()}
-            for recipient, own in keys.items():
-                found[recipient][story] = sorted(own.values(), key=lambda sent: sent.at)
-        return found
+            for each in (each for name in sorted(reached(story, leads)) for each in sent[name]):
+                of_story = mails[each.outcome.recipient][story]
+                of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
+        return {who: {story: _in_order(keys) for story, keys in own.items()} for who, own in mails.items()}
 
     def _sent_or_noted(self, recipients: Collection[str], stories: Sequence[str]) -> Iterator[Addressed]:
         sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
         noted = [{"term": {"state": DeliveryState.SUPPRESSED}}, {"prefix": {"error": TOLD}}]
         either = {"bool": {"should": [{"bool": {"filter": sent}}, {"bool": {"filter": noted}}]}}
-        for start in range(0, len(stories), _TERMS):
-            about = {"terms": {"story_id": stories[start : start + _TERMS]}}
+        for start in range(0, len(stories), TERMS):
+            about = {"terms": {"story_id": stories[start : start + TERMS]}}
             whom = {"terms": {"recipient": list(recipients)}}
             yield from self.select({"bool": {"filter": [about, whom, either]}})
 
@@ -313,12 +307,8 @@ def _plus(sent: Sent | None, each: Addressed) -> Sent:
     return replace(was, article_ids=was.article_ids | {each.article_id}, schedules=was.schedules | {each.schedule})
 
 
-def _both(one: Sent | None, other: Sent) -> Sent:
-    """What one mail told on two stories that are one now."""
-    if one is None:
-        return other
-    articles, schedules = one.article_ids | other.article_ids, one.schedules | other.schedules
-    return replace(other, article_ids=articles, schedules=schedules)
+def _in_order(mails: Mapping[str, Sent]) -> list[Sent]:
+    return sorted(mails.values(), key=lambda sent: sent.at)
 
 
 def reached(story: str, leads: Mapping[str, Collection[str]]) -> set[str]:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from delivery.made import JOINED, MUTED, TOLD, match_delivery
+from delivery.made import JOINED, MUTED, TOLD, match_delivery, noted_story
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
@@ -197,8 +197,7 @@ def _with_noted(made: Iterable[Delivery], elsewhere: Mapping[str, Sequence[Deliv
 def told_under(delivery: Delivery) -> frozenset[str]:
     """The other stories under whose names a delivery, which is a note of them, is sent."""
     reasons = (delivery.suppressed_by, *(o.error for o in delivery.outcomes if o.state is DeliveryState.SUPPRESSED))
-    notes = (reason for reason in reasons if reason and reason.startswith(TOLD))
-    return frozenset(note.removeprefix(TOLD).strip() for note in notes)
+    return frozenset(filter(None, map(noted_story, reasons)))
 
 
 def _noted(made: Sequence[Delivery], known: Sequence[Delivery], to: str) -> Iterator[Delivery]:

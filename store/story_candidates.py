@@ -106,13 +106,13 @@ class StoryCandidates:
 
         An article that is written while its candidates are read is looked for again.
         """
-        for last in (*(False,) * (_TRIES - 1), True):
+        for tries_left in reversed(range(_TRIES)):
             found = self._found(profiles)
             short = {new.profile.id for new in profiles if not new.profile.fingerprint.bands}
             copies = {id: _possible_copies(hits, every=id in short) for id, hits in found.items()}
             near = {hit.version: hit for hits in found.values() for hit in hits}
             known, missing = self._known(near, frozenset().union(*copies.values()), background)
-            if last or not missing:
+            if not (missing and tries_left):
                 break
             self._es.indices.refresh(index=self._names.articles)
         return {

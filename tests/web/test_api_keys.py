@@ -38,7 +38,7 @@ class Door:
     def __init__(self, es: Elasticsearch, names: Names, folder: Path) -> None:
         self.now, self.keys = NOW, KeyStore(es, names)
         here = Context(Settings(data_dir=folder), es, names, lambda: self.now)
-        machine = machine_app(lambda: here, title="test", overall=1_000)
+        machine = machine_app(lambda: here, (), title="test", overall=1_000)
 
         @machine.get("/")
         def ask(key: Annotated[ApiKey, Depends(requires_key(Scope.READ, basic=True))], size: int = 1) -> str:

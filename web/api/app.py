@@ -31,10 +31,8 @@ _ABOUT: Final = (
 
 def create_api(context: Callable[[], Context]) -> FastAPI:
     """The app; `context` is called for each request and may cache."""
-    app = machine_app(context, title="newswatch API", overall=OVERALL)
-    # Not by `include_router`, which makes each route once more: a third of the time in which the web server starts.
-    for router in (routes(Horizons()), feedback.router, push.router):
-        app.router.routes.extend(router.routes)
+    routers = (routes(Horizons()), feedback.router, push.router)
+    app = machine_app(context, routers, title="newswatch API", overall=OVERALL)
 
     @cache
     def described() -> Mapping[str, Any]:

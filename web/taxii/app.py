@@ -35,9 +35,7 @@ Words = Annotated[str, Query(max_length=10_000)]
 
 def create_taxii(context: Callable[[], Context]) -> FastAPI:
     """The app; `context` is called for each request and may cache."""
-    app = machine_app(context, title="newswatch TAXII", overall=OVERALL)
-    app.router.routes.extend(_routes(Horizons()).routes)  # as in `web.api.app`
-    return app
+    return machine_app(context, [_routes(Horizons())], title="newswatch TAXII", overall=OVERALL)
 
 
 def _accepts(request: Request) -> None:
