@@ -14,6 +14,7 @@ from delivery.made import mute_rule, outcome_for
 from delivery.mailbox import CONFIRM_WITHIN, Mailbox, waits_for_confirmation
 from delivery.message import MessageKind
 from delivery.outcomes import Sent
+from delivery.parting import TELLING
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 
@@ -44,7 +45,7 @@ class MailItem:
     @property
     def was_told(self) -> bool:
         """Whether it is news on a story that the recipient was mailed before, be it for another saved search."""
-        return bool(self.mailed) and self.kind in ("story", "update")
+        return bool(self.mailed) and self.kind in TELLING
 
     @property
     def article_id(self) -> str:
@@ -155,7 +156,7 @@ def _rule(box: Mailbox, delivery: Delivery, searches: Mapping[str, SavedSearch],
     muted = box.muted.get(delivery.alert_id)
     if muted and muted > now:
         return f"muted by the recipient until {muted:%Y-%m-%d %H:%M} UTC"
-    if delivery.story_id in box.acknowledged and delivery.kind in ("story", "update"):
+    if delivery.story_id in box.acknowledged and delivery.kind in TELLING:
         return "the recipient has acknowledged the story"
     told = box.last_digests.get(delivery.alert_id)
     if delivery.kind == COVERAGE and told and told >= (delivery.not_before or delivery.created_at):

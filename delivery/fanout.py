@@ -24,7 +24,7 @@ from store import bulk
 from store.client import Client
 from store.documents import Document, Stored, all_stored, stored
 from store.names import Names
-from store.reading import every, get_stored, pages
+from store.reading import TERMS, every, get_stored, pages
 from store.times import moment_at
 
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
@@ -34,8 +34,6 @@ EVERY: Final[Document] = {"match_all": {}}
 OLD_AT_ONCE: Final = 5_000
 """Outcomes that are created at once of deliveries from before there were any, some three seconds' work; mails go on."""
 _SPREAD_AT_ONCE: Final = 200
-TERMS: Final = 10_000
-"""Values in one query; Elasticsearch takes 65,536."""
 _PAGE: Final = 1_000
 _LAST: Final = {"max": {"field": "sent_at"}}
 

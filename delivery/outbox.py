@@ -11,24 +11,26 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from alerts.kinds.kind import Event
 from delivery.documents import delivery_document, outcome_id, read_delivery
-from delivery.fanout import PENDING, TERMS, Fanout
+from delivery.fanout import PENDING, Fanout
 from delivery.kinds import ABOUT_SEARCHES
 from delivery.made import JOINED, MUTED, event_delivery, match_delivery, requeued
 from delivery.outcomes import Outcomes, Parcel
-from delivery.parting import Owed, Withdrawal, joined, told_under
+from delivery.parting import TELLING, Owed, Withdrawal, joined, told_under
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
+from store.articles import ArticleStore
 from store.client import Client
 from store.documents import Document, Stored, dump, values
 from store.names import Names
-from store.reading import every, get_stored
+from store.reading import TERMS, every, get_stored
 from store.times import moment_at
 
 _PAGE = 1_000
@@ -94,7 +96,8 @@ class Outbox:
         """Enqueue each match's story for the recipients of its saved search, once.
 
         Of several articles on a story the first is delivered: the first published, or else the first in ingest order,
-        which is arbitrary within a batch. A search with updates also gets the later articles. If a search's deliveries
+        which is arbitrary within a batch. A search with updates also gets the later articles. If all that was delivered
+        for a story was parted from it since, so is the first of what is left. If a search's deliveries
         can't be made, the search is in `failed` and its matches must be enqueued later; the others are enqueued.
 
         Raises:
@@ -104,14 +107,16 @@ class Outbox:
         by_id = {search.id: search for search in searches}
         found, first = list(matches), dict[tuple[str, str], Match]()
         for match in found:
-            known = first.setdefault((match.saved_search_id, match.story_id), match)
-            if match.published and known.published and match.published < known.published:
+            other = first.setdefault((match.saved_search_id, match.story_id), match)
+            if match.published and other.published and match.published < other.published:
                 first[match.saved_search_id, match.story_id] = match
         later = [m for m in found if first[m.saved_search_id, m.story_id] is not m]
         created = self._create(_made(first.values(), by_id, now, walls), walls)
-        later += [m for m in first.values() if f"{m.saved_search_id}~{m.story_id}" in created.existing]
+        known = [m for m in first.values() if f"{m.saved_search_id}~{m.story_id}" in created.existing]
+        later += known
         updates = self._updates([m for m in later if by_id[m.saved_search_id].updates], by_id, now, walls)
-        more = self._create(updates, walls)
+        untold = self._untold([m for m in known if not by_id[m.saved_search_id].updates], by_id, now, walls)
+        more = self._create(chain(updates, untold), walls)
         refused = {**created.refused, **more.refused}
         failed = {alert_id: reason for alert_id in by_id if (reason := walls.reason("search", alert_id))}
         return EnqueueReport(created.count + more.count, len(created.existing) + len(more.existing), failed | refused)
@@ -125,6 +130,27 @@ class Outbox:
         for delivery in _made(matches, searches, now, walls):
             if delivered.get(delivery.id) != delivery.article_id:
                 yield replace(delivery, kind="update")
+
+    def _untold(
+        self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
+    ) -> Iterator[Delivery]:
+        """Deliveries of the matches on stories from which all that was told of them has been parted."""
+        ids = (f"{match.saved_search_id}~{match.story_id}" for match in matches)
+        left = self._left([stored.value for stored in self.get(ids)])
+        if not left:
+            return
+        self.refresh()
+        about = [one for one in self.on_stories({one.story_id for one in left}) if one.kind in TELLING]
+        gone = {one.id for one in self._left(about)}
+        told = {(one.alert_id, one.story_id) for one in about if one.id not in gone}
+        bare = {(one.alert_id, one.story_id) for one in left} - told
+        for delivery in _made([m for m in matches if (m.saved_search_id, m.story_id) in bare], searches, now, walls):
+            yield replace(delivery, kind="update")  # the delivery that has the story's own id exists
+
+    def _left(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Those whose article is in another story now."""
+        stories = ArticleStore(self._es, self._names).stories_of(one.article_id for one in deliveries)
+        return [one for one in deliveries if stories.get(one.article_id, one.story_id) != one.story_id]
 
     def enqueue_events(
         self,
@@ -272,7 +298,7 @@ class Outbox:
         told: dict[str, list[Outcome]] = {}
         for start in range(0, len(article_ids), _PAGE):
             about = {"terms": {"article_id": list(article_ids[start : start + _PAGE])}}
-            news = {"terms": {"kind": ["story", "update"]}}
+            news = {"terms": {"kind": list(TELLING)}}
             begun = {"bool": {"filter": [PENDING, {"exists": {"field": "key"}}]}}
             sent = {"bool": {"should": [{"term": {"state": DeliveryState.SENT}}, begun], "minimum_should_match": 1}}
             for each in self._outcomes.select({"bool": {"filter": [about, news, sent]}}):

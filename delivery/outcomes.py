@@ -22,7 +22,7 @@ from delivery.documents import (
     read_delivery,
     read_outcome,
 )
-from delivery.fanout import PENDING, TERMS, Fanout
+from delivery.fanout import PENDING, Fanout
 from delivery.made import TOLD, for_recipient, noted_story
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
@@ -31,7 +31,7 @@ from store.client import Client
 from store.compare_and_set import until_written
 from store.documents import Document, Stored, all_stored, values
 from store.names import Names
-from store.reading import every, get_hits, get_stored
+from store.reading import TERMS, every, get_hits, get_stored
 
 _PAGE: Final = 1_000
 _GONE: Final = "its delivery is no longer in the index"

@@ -15,12 +15,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from delivery.made import JOINED, MUTED, TOLD, match_delivery, noted_story
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 
-_TELL = ("story", "update")
+TELLING: Final = ("story", "update")
+"""The kinds of deliveries that tell of an article."""
 Owed = tuple[str, str]
 """The id of a delivery, and one of its recipients."""
 
@@ -249,6 +251,6 @@ def _by_alert(deliveries: Iterable[Delivery]) -> dict[str, list[Delivery]]:
     """Saved search → its deliveries that tell of an article, oldest first."""
     found: dict[str, list[Delivery]] = defaultdict(list)
     for delivery in sorted(deliveries, key=lambda one: (one.created_at, one.id)):
-        if delivery.kind in _TELL:
+        if delivery.kind in TELLING:
             found[delivery.alert_id].append(delivery)
     return found

@@ -19,7 +19,7 @@ from store.documents import Document, Hit, Stored, all_stored, read, renewed, st
 from store.generations import await_writable, create_slice, home_of, live_slices
 from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
 from store.names import Names
-from store.reading import unreadable_index
+from store.reading import TERMS, every, unreadable_index
 
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
@@ -97,8 +97,18 @@ class ArticleStore:
         first = self.get(wanted)
         return {id_: (first[id_].story_id if id_ in first else "") or id_ for id_ in wanted}
 
+    def stories_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Article → its story, of those that have one, as of the last refresh."""
+        wanted, found = list(dict.fromkeys(ids)), dict[str, str]()
+        for start in range(0, len(wanted), TERMS):
+            query = {"ids": {"values": wanted[start : start + TERMS]}}
+            for hit in every(self._es, self._names.articles, query, source=["story_id"]):
+                if story := hit["_source"].get("story_id"):
+                    found[hit["_id"]] = str(story)
+        return found
+
     def stored(self, ids: Iterable[str]) -> list[Stored[tuple[Article, Document]]]:
-        """The same, as they are stored, for writing them again."""
+        """Those of `get`, as they are stored, for writing them again."""
         return all_stored(self._hits(ids)[1].values(), with_document)
 
     def exist(self, ids: Iterable[str]) -> set[str]:

@@ -22,6 +22,8 @@ _GETS = 5_000
 _PAGE: Final = 1_000
 _KEEP_ALIVE: Final = "5m"
 """How long Elasticsearch keeps a point in time after each page, so the maximum time for work on a page."""
+TERMS: Final = 10_000
+"""Values in one query; Elasticsearch takes 65,536."""
 _ANY_ORDER: Final = ("_shard_doc",)
 """The fastest order: the documents' order on disk."""
 

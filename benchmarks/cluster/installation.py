@@ -91,6 +91,11 @@ class Cluster:
             cursor.execute(query, values)
             return list(cursor.fetchall())
 
+    def database_mb(self) -> float:
+        """The size of Airflow's database in megabytes."""
+        ((size,),) = self.rows("SELECT pg_database_size(current_database())")
+        return float(size) / 1e6
+
     def start_node(self, name: str) -> None:
         """Start a node, which joins those that run; it keeps its data and its port."""
         seeds = tuple(node.transport for node in self.nodes.values() if node.child.poll() is None)

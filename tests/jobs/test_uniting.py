@@ -224,6 +224,24 @@ def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_part
     assert mails(here)[ours][1] == "suppressed", "who was told of what had left was told of the third alone"
 
 
+def test_the_first_report_that_matches_after_all_that_was_told_has_been_parted_is_mailed_once(here: World) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 10, hours=1)
+    indexed(here, english, french)
+    match(here.context)
+    ours = f"french~{english.id}"
+    split(here.context, english.id, [french.id], "ann")
+    assert [name for name in mails(here) if name.startswith("french")] == [ours, f"french~{french.id}"]
+
+    for n, expected in ((3, 1), (4, 1)):
+        bridge = replace(report(n, "fr", 5, hours=n), title=f"Un pont est fermé {n}", text="Le pont est fermé un an.")
+        indexed(here, bridge)
+        match(here.context)
+        assert here.articles().get([bridge.id])[bridge.id].story_id == english.id
+        later = [name for name in mails(here) if name.startswith(f"{ours}~")]
+        assert len(later) == expected, "the story's own delivery told of what is in another now"
+    assert a_story(3).id in later[0]
+
+
 def test_a_fault_in_joining_costs_no_mail(here: World, monkeypatch: pytest.MonkeyPatch) -> None:
     english, french = report(1, "en", 0), report(2, "fr", 10, hours=1)
     batch = indexed(here, french, english)
