@@ -28,8 +28,11 @@ from store.compare_and_set import put, until_written
 from store.documents import Document, dump
 from store.names import Names
 from store.reading import every, get_one
+from store.turns import turn
 
 ERASED: Final = "erased"
+_WAIT_S: Final = 30.0
+"""Seconds to wait for the matching of a batch; longer than a dead worker's turn lasts."""
 _SECRET: Final = ("secret",)
 
 
@@ -86,7 +89,7 @@ class Erasure:
         """Erase the person. What is kept names nobody: deliveries count for their stories, verdicts for their searches.
 
         Raises:
-            StoreError: Elasticsearch did not take all; erase again.
+            StoreError: Elasticsearch did not take all, or matching goes on for long; erase again.
         """
         ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
         # Under the name that stays, so that the log names nobody.
@@ -98,7 +101,9 @@ class Erasure:
         for saved_search_id in searches.named_by(self._es, self._names, ids):
             searches.remove(self._es, self._names, saved_search_id, ids)
             counts["saved searches"] += 1
-        counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
+        # Matching, or a join, may have read the searches and deliveries before; it would write the person once more.
+        with turn(self._es, self._names, "match", most_s=_WAIT_S):
+            counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
         counts["groups"] = self._leave_groups(ids)

@@ -33,6 +33,9 @@ from store.story_members import Member, StoryMembers
 
 log = logging.getLogger(__name__)
 
+_LOOKS = 2
+"""Looks at the mails that wait. A mail that is begun after the last was begun before the stories were one."""
+
 Hold = Callable[[], None]
 """Raises if another worker may have the turn of matching by now."""
 
@@ -121,13 +124,16 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     noted = 0
     outbox.refresh()
     if outbox.on_stories(into):
-        told = outbox.settled({*into, *into.values()}, now)
-        hold()
-        searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
-        updated = {search.id for search in searches.values() if search.updates}
-        plan = after_joins(told, into, updated=updated, left=_left(context, told, {*into, *into.values()}))
-        noted = outbox.add(plan.told).created
-        if plan.withdrawn:
+        # Of two mails that wait, the one to be withdrawn may be begun just before: by a second look the other one is.
+        for _ in range(_LOOKS):
+            told = outbox.settled({*into, *into.values()}, now)
+            hold()
+            searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
+            updated = {search.id for search in searches.values() if search.updates}
+            plan = after_joins(told, into, updated=updated, left=_left(context, told, {*into, *into.values()}))
+            noted += outbox.add(plan.told).created
+            if not plan.withdrawn:
+                break
             outbox.withdraw(plan.withdrawn, now)
     else:
         told = []

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -42,6 +44,7 @@ from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
 from store.names import Names
 from store.reading import get_stored
+from store.turns import turn
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
@@ -592,6 +595,27 @@ def test_a_worker_that_read_a_delivery_before_an_erasure_brings_nobody_back(desk
     assert Fanout(es, names)._spread(stale) == 0
     es.indices.refresh(index=names.outcomes)
     stored = str(es.search(index=names.outcomes, size=100)["hits"]["hits"])
+    assert "bob@reader.example" in stored
+    assert ANN not in stored
+
+
+@pytest.mark.slow
+def test_a_batch_that_is_matched_during_an_erasure_brings_nobody_back(desk: Desk) -> None:
+    es, names = desk.press.es, desk.press.names
+    desk.book.save(a_person(Route(ANN)))
+    saved = SavedSearches(es, names)
+    saved.save(a_search("ice", "glacier", ANN, "bob@reader.example"), by="bob", now=desk.now)
+    with ThreadPoolExecutor() as beside:
+        with turn(es, names, "match"):
+            erasing = beside.submit(Erasure(es, names, desk.book).erase, "person:ann", desk.now, by="ann")
+            while ANN in saved.get("ice").recipients:
+                assert not erasing.done()
+            with suppress(TimeoutError):  # time for what waits for nobody
+                erasing.result(timeout=1)
+            owed = desk.owe(a_story(1), ANN, "bob@reader.example")
+        erasing.result()
+    es.indices.refresh(index=names.deliveries)
+    stored = str(es.get(index=names.deliveries, id=owed.id))
     assert "bob@reader.example" in stored
     assert ANN not in stored
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ from delivery.links import Link
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
 from delivery.outcomes import Outcomes
+from delivery.parting import Withdrawal
 from jobs.match import match
 from jobs.parting import join, split
 from jobs.uniting import join_across
@@ -222,6 +223,29 @@ def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_part
     outcomes.acknowledge(third, lambda parcel: replace(sent(parcel.outcome), key="l"))
     join(here.context, english.id, other.id, "ann")
     assert mails(here)[ours][1] == "suppressed", "who was told of what had left was told of the third alone"
+
+
+def test_a_mail_that_is_begun_while_its_story_is_joined_is_the_only_one(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english, french = report(1, "en", 0), report(2, "fr", 85)
+    for article in (english, french):
+        indexed(here, article)
+        match(here.context)
+    reader, theirs = "analyst@example.org", f"nato~{french.id}"
+    outcomes = Outcomes(here.context.es, here.context.names)
+    mails(here)
+    waiting = [one for one in outcomes.waiting_for([reader])[reader] if one.id == theirs]
+    withdraw = Outbox.withdraw
+
+    def begun_first(outbox: Outbox, withdrawals: Sequence[Withdrawal], now: datetime) -> None:
+        if waiting:
+            outcomes.acknowledge([waiting.pop()], lambda parcel: replace(parcel.outcome, key="k"))
+        withdraw(outbox, withdrawals, now)
+
+    monkeypatch.setattr(Outbox, "withdraw", begun_first)
+    join(here.context, english.id, french.id, "ann")
+    assert (mails(here)[f"nato~{english.id}"][1], mails(here)[theirs][1]) == ("suppressed", "pending")
 
 
 def test_the_first_report_that_matches_after_all_that_was_told_has_been_parted_is_mailed_once(here: World) -> None:
