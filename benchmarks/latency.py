@@ -34,7 +34,7 @@ from delivery.verification import Registrar
 from embedded.mail import CaughtMail, list_mails
 from embedded.newsroom_site.content import Expected, Story
 from embedded.receiver import EventReceiver, open_receiver
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from ingest.urls import article_id
 from jobs.context import Context, open_context
 from newswatch.alert import SavedSearch

@@ -90,7 +90,7 @@ def open_newsroom(
     the front pages of those in `lists` are read too.
     """
     from embedded.processes import free_port
-    from embedded.stack import down
+    from embedded.stack_status import down
 
     if home.exists():
         down(home)
@@ -134,7 +134,7 @@ def _end_newsroom(home: Path) -> None:
 def open_stack(home: Path, newsroom: NewsroomProcess, *, keep: bool = False, **changes: Any) -> Iterator[Settings]:
     """The stack as a user starts it, by `newswatch up`, with the newsroom's configuration and changed settings."""
     from embedded.processes import free_port
-    from embedded.stack import down
+    from embedded.stack_status import down
 
     here: dict[str, Any] = {
         "data_dir": home,
@@ -177,7 +177,7 @@ def _as_shell(settings: Settings) -> str:
 
 def _where_to_look(settings: Settings, newsroom: NewsroomProcess, keep: bool) -> None:
     """Print what to do next; at a terminal, keep everything running until the user has looked around."""
-    from embedded.stack import mail_folder
+    from embedded.stack_files import mail_folder
 
     if not keep and not (out.is_terminal and sys.stdin.isatty()):
         mails = escape(str(mail_folder(settings.data_dir)))

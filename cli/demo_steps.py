@@ -397,7 +397,7 @@ class Demo:
 
     def _caught(self) -> list[CaughtMail]:
         from embedded.mail import list_mails
-        from embedded.stack import mail_folder
+        from embedded.stack_files import mail_folder
 
         return list_mails(mail_folder(self._settings.data_dir))
 

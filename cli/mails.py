@@ -109,12 +109,12 @@ def _print(mail: CaughtMail) -> None:
 
 def _caught() -> list[CaughtMail]:
     from embedded.mail import list_mails
-    from embedded.stack import mail_folder
+    from embedded.stack_files import mail_folder
 
     return list_mails(mail_folder(stated().data_dir))
 
 
 def _folder() -> str:
-    from embedded.stack import mail_folder
+    from embedded.stack_files import mail_folder
 
     return str(mail_folder(stated().data_dir))

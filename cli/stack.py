@@ -21,7 +21,8 @@ from newswatch.as_json import as_object
 from newswatch.errors import StackError
 
 if TYPE_CHECKING:
-    from embedded.stack import Stack, Status
+    from embedded.stack import Stack
+    from embedded.stack_status import Status
     from newswatch.settings import Settings
     from observe.pulse import Pulse
 
@@ -85,7 +86,7 @@ def up(
 
 def down() -> None:
     """Stop the embedded stack, wherever it was started, and processes that a killed stack has left behind."""
-    from embedded.stack import down as stop
+    from embedded.stack_status import down as stop
 
     with working("Stopping …"):
         was_up = stop(stated().data_dir)
@@ -97,7 +98,7 @@ def status(as_json: AsJson = False) -> None:
 
     Exits with 0 only if all is well. Where the parts run elsewhere, it shows the pipeline as Elasticsearch knows it.
     """
-    from embedded.stack import status as ask
+    from embedded.stack_status import status as ask
     from store.client import where
 
     stack_status = ask(stated().data_dir)
@@ -157,7 +158,7 @@ def _exit_cleanly_on_signals() -> None:
 def _detach(data_dir: Path) -> None:
     """Run the same command again in a process of its own, and return once that is up."""
     from embedded.processes import tail
-    from embedded.stack import status as ask
+    from embedded.stack_status import status as ask
 
     log_file = data_dir / "logs" / "stack.log"
     options = [argument for argument in sys.argv[sys.argv.index("up") + 1 :] if argument not in ("--detach", "-d")]
@@ -187,7 +188,7 @@ def _detach(data_dir: Path) -> None:
 
 def _show_stack(stack: Stack) -> None:
     from embedded.airflow import USER, password
-    from embedded.stack import mail_folder
+    from embedded.stack_files import mail_folder
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in stack.parts():

@@ -15,17 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import smtplib
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 import psutil
@@ -34,16 +31,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from embedded import artefacts
-from embedded.airflow import USER as AIRFLOW_USER
-from embedded.airflow import Airflow, await_healthy, password, start_airflow
+from embedded.airflow import Airflow, await_healthy, start_airflow
 from embedded.airflow_api import AirflowApi
 from embedded.elasticsearch import Node, start_elasticsearch
-from embedded.fast_lane import BEAT, start_fast_lane
 from embedded.fast_lane import TITLE as FAST_LANE
+from embedded.fast_lane import start_fast_lane
 from embedded.mail import CaughtMail, list_mails, start_mail_catcher
 from embedded.processes import LOOPBACK, Child, end_all, free_port, of_stack, require_free, tail
+from embedded.stack_files import Part, PartName, State, close_to_others, mail_folder, state_file
 from embedded.supervise import Supervisor, airflow_troubles, stack_troubles
-from embedded.watchman import LOCK, TITLE, start_watchman
+from embedded.watchman import TITLE, start_watchman
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
@@ -51,15 +48,6 @@ from newswatch.settings import Settings
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 5.0
 """Seconds for the children of a killed stack to notice that it is gone."""
-DOWN_TIMEOUT_S = 120.0
-WATCHED_S = 120.0
-"""Seconds without a sign of life after which the watchman or the fast lane is not well."""
-
-PRIVATE = ("mails", "airflow", "logs", "stack.json", "stack.lock", "stack-troubles.json", "watch.json", "secret-key")
-"""The files and folders in the data folder that are closed to other users, file by file."""
-
-PartName = Literal["elasticsearch", "mail", "airflow", "fast-lane", "watchman"]
-
 
 _IN_PEACE: tuple[PartName, ...] = ("watchman", "fast-lane", "airflow", "mail", "elasticsearch")
 """The order in which parts are stopped: the watchman first, so that it takes none of it for a fault."""
@@ -84,50 +72,6 @@ class Ports:
             smtp=settings.smtp_port,
             airflow=urlsplit(settings.public_url).port or usual.airflow,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A running part, as in the state file."""
-
-    name: PartName
-    address: str
-    pid: int
-    log: str
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The state file: which process runs the stack, since when, and what it runs."""
-
-    pid: int
-    created: float
-    """When that process was created, in seconds since the epoch, because process ids are reused."""
-    ready: bool
-    started_at: str
-    log_dir: str
-    parts: tuple[Part, ...] = field(default=())
-
-    @classmethod
-    def read(cls, path: Path) -> State | None:
-        """The content of the file; None if it is missing or is not a state file."""
-        try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{**stored, "parts": tuple(Part(**part) for part in stored["parts"])})
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def write(self, path: Path) -> None:
-        """Replace the file at once."""
-        private.replace(path, json.dumps(asdict(self), indent=1).encode())
-
-    def process(self) -> psutil.Process | None:
-        """The process that runs the stack, if it is still running."""
-        try:
-            process = psutil.Process(self.pid)
-            return process if abs(process.create_time() - self.created) < 1 else None
-        except psutil.Error:
-            return None
 
 
 class Stack:
@@ -478,26 +422,6 @@ def is_embedded_mail(settings: Settings) -> bool:
     return settings.smtp_host in LOCAL_HOSTS and settings.smtp_security == "none" and not settings.smtp_username
 
 
-def mail_folder(data_dir: Path) -> Path:
-    """The folder of the mail catcher's mails."""
-    return data_dir / "mails"
-
-
-def close_to_others(data_dir: Path) -> list[Path]:
-    """Make the data folder and the stack's files in it private to their owner; returns those that couldn't be changed.
-
-    Elasticsearch's own files are protected by their folder. The user's other files in the data folder are not changed.
-    """
-    alone = [folder for folder in (data_dir, data_dir / "elasticsearch") if folder.exists()]
-    whole = [path for path in (data_dir / name for name in PRIVATE) if path.exists()]
-    return [*private.tighten(*alone, inside=False), *private.tighten(*whole)]
-
-
-def state_file(data_dir: Path) -> Path:
-    """The file in which a running stack records what it runs."""
-    return data_dir / "stack.json"
-
-
 def _claim(data_dir: Path) -> IO[str]:
     """The data folder's lock, which ends with this process, however it ends."""
     try:
@@ -514,131 +438,3 @@ def _claim(data_dir: Path) -> IO[str]:
             "or set NEWSWATCH_DATA_DIR to another folder."
         )
     return lock
-
-
-# ── from another process ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class PartStatus:
-    """The current state of a part."""
-
-    name: PartName
-    ok: bool
-    state: str
-    """"green", "listening", "healthy", …, or what is wrong."""
-    address: str
-    pid: int
-    log: str
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The current state of the stack in a data folder."""
-
-    state: Literal["running", "starting", "stopped"]
-    data_dir: str
-    pid: int | None = None
-    started_at: str | None = None
-    log_dir: str | None = None
-    parts: tuple[PartStatus, ...] = ()
-    airflow_user: str | None = None
-    airflow_password: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether it runs and every part is well."""
-        return self.state == "running" and all(part.ok for part in self.parts)
-
-
-def status(data_dir: Path) -> Status:
-    """The current state of the stack in `data_dir`; asks each part instead of only looking for its process."""
-    state = State.read(state_file(data_dir))
-    if state is None or state.process() is None:
-        return Status("stopped", str(data_dir))
-    has_airflow = any(part.name == "airflow" for part in state.parts)
-    return Status(
-        state="running" if state.ready else "starting",
-        data_dir=str(data_dir),
-        pid=state.pid,
-        started_at=state.started_at,
-        log_dir=state.log_dir,
-        parts=tuple(_ask(part) for part in state.parts),
-        airflow_user=AIRFLOW_USER if has_airflow else None,
-        airflow_password=password(data_dir) if has_airflow else None,
-    )
-
-
-def down(data_dir: Path) -> bool:
-    """Stop the stack in `data_dir`, and the processes of a killed one; returns whether there was anything to stop.
-
-    Raises:
-        StackError: it does not end.
-    """
-    state = State.read(state_file(data_dir))
-    supervisor = state.process() if state else None
-    if supervisor:
-        supervisor.send_signal(signal.SIGTERM)
-        try:
-            supervisor.wait(DOWN_TIMEOUT_S)
-        except psutil.TimeoutExpired as error:
-            raise StackError(
-                f"The stack (process {supervisor.pid}) has not ended within {DOWN_TIMEOUT_S:.0f} s; "
-                f"see {data_dir / 'logs'}, or end it with: kill -9 {supervisor.pid}"
-            ) from error
-    orphans = [process for process in of_stack(data_dir) if process.pid != os.getppid()]
-    end_all(orphans)
-    state_file(data_dir).unlink(missing_ok=True)
-    return bool(supervisor or orphans)
-
-
-def _ask(part: Part) -> PartStatus:
-    asks = {"elasticsearch": _ask_elasticsearch, "mail": _ask_mail, "airflow": _ask_airflow, "watchman": _ask_watchman}
-    asks["fast-lane"] = _ask_fast_lane
-    ok, state = asks[part.name](part)
-    return PartStatus(part.name, ok, state, part.address, part.pid, part.log)
-
-
-def _ask_elasticsearch(part: Part) -> tuple[bool, str]:
-    try:
-        health = requests.get(f"{part.address}/_cluster/health", timeout=10).json()["status"]
-    except (requests.RequestException, ValueError, KeyError):
-        return False, "does not answer"
-    return health in ("green", "yellow"), str(health)
-
-
-def _ask_mail(part: Part) -> tuple[bool, str]:
-    port = urlsplit(part.address).port or 0
-    try:
-        with smtplib.SMTP(LOOPBACK, port, timeout=10) as smtp:
-            smtp.noop()
-    except (OSError, smtplib.SMTPException):
-        return False, "does not answer"
-    return True, "listening"
-
-
-def _ask_airflow(part: Part) -> tuple[bool, str]:
-    health = AirflowApi(part.address, AIRFLOW_USER, "").health()
-    if not health:
-        return False, "does not answer"
-    ill = [f"{name} {state}" for name, state in health.items() if state not in ("healthy", "None")]
-    return not ill, ", ".join(ill) or "healthy"
-
-
-def _ask_fast_lane(part: Part) -> tuple[bool, str]:
-    return _ask_file(part, BEAT, "asking")
-
-
-def _ask_watchman(part: Part) -> tuple[bool, str]:
-    return _ask_file(part, LOCK, "watching")
-
-
-def _ask_file(part: Part, file: str, well: str) -> tuple[bool, str]:
-    """The state of a part that touches a file in the data folder."""
-    if not psutil.pid_exists(part.pid):
-        return False, "has ended"
-    try:
-        quiet_s = time.time() - (Path(part.log).parent.parent / file).stat().st_mtime
-    except OSError:
-        return False, "has not begun yet"
-    return quiet_s < WATCHED_S, well if quiet_s < WATCHED_S else f"has been silent for {quiet_s:.0f} s"

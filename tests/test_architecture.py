@@ -142,7 +142,7 @@ OF_EMAIL = re.compile(
 KNOW_EMAIL = {
     "delivery/channels/email*": "the channel itself",
     "embedded/mail.py": "the mail catcher, which is the other side of it",
-    "embedded/stack.py": "asks whether the mail catcher answers",
+    "embedded/stack_status.py": "asks whether the mail catcher answers",
     "delivery/documents.py": "reads documents from before there were channels",
     "store/mapping.py": "has the fields of documents from before there were channels",
     "store/notices.py": "reads documents from before there were channels",

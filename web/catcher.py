@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from embedded.stack import is_embedded_mail, mail_folder
+from embedded.stack import is_embedded_mail
+from embedded.stack_files import mail_folder
 from newswatch.settings import Settings
 
 

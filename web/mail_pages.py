@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, Response
 from alerts import schedule as schedules
 from delivery.sample import sample as written
 from embedded.mail import CaughtMail, read_mail
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from search.limits import MAX_CHARS

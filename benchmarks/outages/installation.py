@@ -23,7 +23,7 @@ import requests
 from benchmarks.outages.receivers import Outside
 from embedded.airflow import USER, password
 from embedded.processes import free_port, of_stack
-from embedded.stack import down
+from embedded.stack_status import down
 from newswatch import private
 from newswatch.settings import default_config_dir
 

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, sync_playwright
 from delivery.briefing_pdf import _data, _Drawn, _has_glyph
 from delivery.message import StoryList
 from embedded.mail import CaughtMail, list_mails
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from newswatch.settings import Settings
 from tests.delivery.channels.mails import a_briefing
 from tests.web.chromium import CHROMIUM, OPTIONS

@@ -24,17 +24,9 @@ from rich.console import Console
 
 from delivery.links import signing_keys
 from embedded.processes import LOOPBACK, MARK, Child, free_port, of_stack
-from embedded.stack import (
-    Part,
-    Ports,
-    Stack,
-    State,
-    down,
-    is_embedded_elasticsearch,
-    is_embedded_mail,
-    state_file,
-    status,
-)
+from embedded.stack import Ports, Stack, is_embedded_elasticsearch, is_embedded_mail
+from embedded.stack_files import Part, State, state_file
+from embedded.stack_status import down, status
 from embedded.supervise import troubles
 from newswatch.errors import StackError
 from newswatch.settings import Settings

@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import SecretStr
 
 from alerts.saved import SavedSearches
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from jobs.context import Context
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article

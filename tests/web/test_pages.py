@@ -22,7 +22,7 @@ from delivery.feedback import apply_link
 from delivery.links import PATH, Link, LinkError, Links
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome

@@ -13,7 +13,7 @@ from httpx import Response
 from delivery.address_book import AddressBook
 from delivery.links import signing_keys
 from delivery.mailbox import Mailboxes
-from embedded.stack import mail_folder
+from embedded.stack_files import mail_folder
 from newswatch.sealing import Sealer
 from tests.delivery.channels.receivers import Receiver, as_json, serving
 from tests.delivery.post_office import open_post_office
