@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, emit_json, out, printable, stated
+from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
     from embedded.mail import CaughtMail
@@ -52,8 +53,10 @@ def show(
     """Show one mail as plain text: its head and its text part."""
     caught = _caught()
     count = len(caught)
-    if not count or (number or 1) > count:
-        raise typer.BadParameter(f"there {'is' if count == 1 else 'are'} {count or 'no'} mail{'s' * (count != 1)}")
+    if not count:
+        raise NewswatchError(f"No mail in {_folder()}.")
+    if number and number > count:
+        raise typer.BadParameter(f"There {'is' if count == 1 else 'are'} only {count} mail{'s' * (count != 1)}.")
     mail = caught[(number or count) - 1]
     if as_json:
         emit_json(mail)

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli.output import AsJson, emit_json, err, os_fault, out
+from cli.output import AsJson, emit_json, err, out
 from newswatch.as_json import json_line
 
 if TYPE_CHECKING:
@@ -278,11 +278,7 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
     if file is None:
         yield sys.stdout
         return
-    try:
-        target = file.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise typer.BadParameter(os_fault(error)) from error
-    with target:
+    with file.open("w", encoding="utf-8", newline="") as target:
         yield target
 
 
