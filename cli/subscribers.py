@@ -153,7 +153,7 @@ def set_subscriber(
     subscriber: Annotated[str, typer.Argument(metavar="ID", help="person:NAME or group:NAME.")],
     route: Annotated[
         list[str],
-        typer.Option(help="ADDRESS; after it, if wanted, HH:MM-HH:MM, weekdays, main=TOPIC. Repeat it; the first is the fallback."),
+        typer.Option(help="ADDRESS; then, if wanted, HH:MM-HH:MM, weekdays, main=TOPIC. The first is the fallback."),
     ],
     name: Annotated[str, typer.Option(help="Display name.")] = "",
     zone: Annotated[str, typer.Option(help="Time zone of the hours, such as Europe/Brussels.")] = "UTC",
