@@ -20,7 +20,7 @@ from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Source, Tag
 from newswatch.kibana_ids import articles_view, space_of
-from newswatch.reliability import CREDIBILITY, Credibility, meant
+from newswatch.reliability import Credibility, meant
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
@@ -152,7 +152,7 @@ def _abroad(story: MailStory) -> tuple[OtherView, ...]:
 
 def _credible(found: Credibility | None) -> str:
     """In words; empty if nobody has judged any of the sources."""
-    return f"credibility {found.number} of 6, {found.meaning}" if found and found.number < max(CREDIBILITY) else ""
+    return f"credibility {found.number} of 6, {found.meaning}" if found and found.is_known else ""
 
 
 def _reliable(source: Source) -> str:
