@@ -128,7 +128,7 @@ def show(which: Which, days: Annotated[int, typer.Option(min=1, max=366)] = 14, 
         table.add_row(name, value)
     out.print(Text(record.feed.title, style="bold"), table)
     for article in history.newest:
-        out.print(Text(f"  {article.first_seen:%d %b %H:%M}  {article.title}"))
+        out.print(Text(f"  {article.first_seen:%d %b %H:%M %Z}  {article.title}"))
 
 
 def _history_json(history: FeedHistory, waiting: int) -> dict[str, Any]:

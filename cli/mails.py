@@ -36,7 +36,7 @@ def mails(context: typer.Context, as_json: AsJson = False) -> None:
         for mail in caught:
             emit_json(mail)
         return
-    table = Table("N", "received", "to", "subject", "file", box=None)
+    table = Table("N", "received (UTC)", "to", "subject", "file", box=None)
     for number, mail in enumerate(caught, 1):
         recipients, received = ", ".join(mail.envelope_to), f"{mail.received_at:%Y-%m-%d %H:%M:%S}"
         row = (str(number), received, recipients, printable(mail.subject, _LINE), mail.path.name)

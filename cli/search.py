@@ -183,7 +183,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
 def _show(hit: Hit) -> None:
     article = hit.article
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
-    when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
+    when = f"{article.published or article.first_seen:%d %b %Y %H:%M %Z}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
     outlet = f"{article.source.name} [{article.source.reliability or '–'}]"
     outlet += " state media" if article.source.state_media else ""

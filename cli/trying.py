@@ -162,7 +162,7 @@ def _show_backtest(result: Backtest, labels: Quality) -> None:
 def _show_articles(mark: str, articles: Sequence[Article]) -> None:
     for article in articles:
         when = article.published or article.first_seen
-        line = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
+        line = f"{mark} {when:%d %b %H:%M %Z}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
         out.print(line, soft_wrap=True)
 
 

@@ -1,13 +1,16 @@
-"""The help of every command."""
+"""What every command keeps to: its help, and the times it shows."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.text import Text
 
+from cli import main
 from cli.main import app
 
 
@@ -22,3 +25,14 @@ def helps(command: Any, name: str = "newswatch") -> Iterator[tuple[str, str]]:
 def test_no_help_loses_what_stands_in_brackets() -> None:
     lost = {name: text for name, text in helps(typer.main.get_command(app)) if Text.from_markup(text).plain != text}
     assert lost == {}
+
+
+def test_no_time_is_shown_without_its_zone() -> None:
+    bare = [
+        f"{file.name}:{number}: {line.strip()}"
+        for file in Path(main.__file__).parent.glob("*.py")
+        for number, line in enumerate((text := file.read_text(encoding="utf-8")).splitlines(), 1)
+        # The rows of a table may leave it to the column's heading.
+        if "%H:%M" in line and not re.search("%Z|UTC", line) and "(UTC)" not in text
+    ]
+    assert bare == []
