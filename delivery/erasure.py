@@ -119,7 +119,8 @@ class Erasure:
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
         counts["groups"] = self._leave_groups(ids)
         for address in reversed(ids):  # the person last, by whom the addresses are found
-            counts["mailboxes"] += self._delete(self._names.mailboxes, address) if address in had else 0
+            gone = self._delete(self._names.mailboxes, address)
+            counts["mailboxes"] += gone if address in had else 0
             counts["entries of the address book"] += int(self._book.delete(address))
         return Erased({what: count for what, count in counts.items() if count}, pseudonym)
 
