@@ -129,7 +129,7 @@ def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
         out.print(f"[dim]{escape(search.note)}[/]", soft_wrap=True)
     _show_watch(context, [search], days=7)
     for change in reversed(history):
-        edit = f"{change.replaced_at:%d %b %Y %H:%M} {change.replaced_by} changed {', '.join(change.fields)}"
+        edit = f"{change.replaced_at:%d %b %Y %H:%M %Z} {change.replaced_by} changed {', '.join(change.fields)}"
         out.print(f"  version {change.search.version} until {escape(edit)}", soft_wrap=True)
     show_deliveries(context, recent)
 
@@ -141,10 +141,10 @@ def show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
     for delivery in deliveries:
         article = articles.get(delivery.article_id)
         title = delivery.headline or (article.title if article else "an article that is no longer in the index")
-        head = f"  {delivery.created_at:%d %b %H:%M} {delivery.kind} [bold]{delivery.state}[/] {escape(title)}"
+        head = f"  {delivery.created_at:%d %b %H:%M %Z} {delivery.kind} [bold]{delivery.state}[/] {escape(title)}"
         out.print(head, soft_wrap=True)
         for outcome in delivery.outcomes:
-            when = f" {outcome.at:%d %b %H:%M}" if outcome.at else ""
+            when = f" {outcome.at:%d %b %H:%M %Z}" if outcome.at else ""
             why = f": {outcome.error}" if outcome.error else ""
             out.print(f"    {escape(outcome.recipient)} {outcome.state}{when}{escape(why)}", soft_wrap=True)
         if delivery.suppressed_by:

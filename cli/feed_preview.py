@@ -126,7 +126,7 @@ def _print(shown: Preview) -> None:
     for entry in shown.entries[:SHOWN]:
         when = entry.published or entry.updated
         table.add_row(
-            f"{when:%Y-%m-%d %H:%M}" if when else "–", Text(printable(entry.title, 100)), Text(entry.url or "–")
+            f"{when:%Y-%m-%d %H:%M %Z}" if when else "–", Text(printable(entry.title, 100)), Text(entry.url or "–")
         )
     out.print(table)
     if len(shown.entries) > SHOWN:

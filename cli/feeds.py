@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.check import show_banner
-from cli.output import AsJson, ago, emit_json, err, os_fault, out, printable, who
+from cli.output import AsJson, ago, emit_json, err, out, printable, who
 from cli.problems import problem_json
 from newswatch import durations
 from newswatch.errors import NewswatchError
@@ -128,7 +128,7 @@ def show(which: Which, days: Annotated[int, typer.Option(min=1, max=366)] = 14, 
         table.add_row(name, value)
     out.print(Text(record.feed.title, style="bold"), table)
     for article in history.newest:
-        out.print(Text(f"  {article.first_seen:%d %b %H:%M}  {article.title}"))
+        out.print(Text(f"  {article.first_seen:%d %b %H:%M %Z}  {article.title}"))
 
 
 def _history_json(history: FeedHistory, waiting: int) -> dict[str, Any]:
@@ -324,10 +324,7 @@ def import_opml(
     """
     from ingest.opml import read_opml
 
-    try:
-        subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
-    except OSError as error:
-        raise typer.BadParameter(os_fault(error)) from error
+    subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     for problem in subscriptions.problems:
         err.print(f"[yellow]left out[/] {escape(problem)}", soft_wrap=True)
     if not subscriptions.feeds:

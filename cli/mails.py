@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, emit_json, out, printable, stated
+from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
     from embedded.mail import CaughtMail
@@ -35,7 +36,7 @@ def mails(context: typer.Context, as_json: AsJson = False) -> None:
         for mail in caught:
             emit_json(mail)
         return
-    table = Table("N", "received", "to", "subject", "file", box=None)
+    table = Table("N", "received (UTC)", "to", "subject", "file", box=None)
     for number, mail in enumerate(caught, 1):
         recipients, received = ", ".join(mail.envelope_to), f"{mail.received_at:%Y-%m-%d %H:%M:%S}"
         row = (str(number), received, recipients, printable(mail.subject, _LINE), mail.path.name)
@@ -52,8 +53,10 @@ def show(
     """Show one mail as plain text: its head and its text part."""
     caught = _caught()
     count = len(caught)
-    if not count or (number or 1) > count:
-        raise typer.BadParameter(f"there {'is' if count == 1 else 'are'} {count or 'no'} mail{'s' * (count != 1)}")
+    if not count:
+        raise NewswatchError(f"No mail in {_folder()}.")
+    if number and number > count:
+        raise typer.BadParameter(f"There {'is' if count == 1 else 'are'} only {count} mail{'s' * (count != 1)}.")
     mail = caught[(number or count) - 1]
     if as_json:
         emit_json(mail)

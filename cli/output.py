@@ -59,7 +59,8 @@ def os_fault(error: OSError) -> str:
     """The operating system's refusal as a sentence that names the file and the next step."""
     if error.filename is None:
         return f"{error.strerror or error}."
-    return f"{error.filename} can't be read or written: {error.strerror}. Name another, or change its permissions."
+    step = ", or change its permissions" if isinstance(error, PermissionError) else ""
+    return f"{error.filename} can't be read or written: {error.strerror}. Name another{step}."
 
 
 def stated() -> Settings:

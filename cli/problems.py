@@ -84,7 +84,7 @@ def _head(kept: Kept, now: datetime) -> Text:
     line = Text(printable(problem.kind, SUBJECT_SHOWN), style="bold yellow")
     line.append(f" {printable(problem.subject, SUBJECT_SHOWN)}", style="bold")
     where = [f"feed {printable(problem.feed_id, SUBJECT_SHOWN)}"] if problem.feed_id else []
-    often = f"{kept.count} times since {kept.first_at:%d %b %H:%M}" if kept.count > 1 else "once"
+    often = f"{kept.count} times since {kept.first_at:%d %b %H:%M %Z}" if kept.count > 1 else "once"
     facts = [
         *where,
         *([printable(problem.stage, SUBJECT_SHOWN)] if problem.stage else []),

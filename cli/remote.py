@@ -71,7 +71,7 @@ def watch(server: str, query: str, every_s: float, *, as_json: bool) -> None:
 
 def _show(article: ArticleShape) -> None:
     outlet = article.outlet
-    when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
+    when = f"{article.published or article.first_seen:%d %b %Y %H:%M %Z}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
     name = f"{printable(outlet.name, _LINE)} [{outlet.reliability}]{' state media' if outlet.state_media else ''}"
     out.print(Text(printable(article.title, _LINE), style="bold"), soft_wrap=True)

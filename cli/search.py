@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
-from cli.output import AsJson, emit_json, err, os_fault, out
+from cli.output import AsJson, emit_json, err, out
 from newswatch.as_json import json_line
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
 def _show(hit: Hit) -> None:
     article = hit.article
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
-    when = f"{article.published or article.first_seen:%d %b %Y %H:%M}"
+    when = f"{article.published or article.first_seen:%d %b %Y %H:%M %Z}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
     outlet = f"{article.source.name} [{article.source.reliability or '–'}]"
     outlet += " state media" if article.source.state_media else ""
@@ -278,11 +278,7 @@ def _opened(file: Path | None) -> Iterator[IO[str]]:
     if file is None:
         yield sys.stdout
         return
-    try:
-        target = file.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise typer.BadParameter(os_fault(error)) from error
-    with target:
+    with file.open("w", encoding="utf-8", newline="") as target:
         yield target
 
 

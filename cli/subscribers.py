@@ -14,6 +14,7 @@ from cli.output import who as changed_by
 from newswatch.errors import NewswatchError
 
 if TYPE_CHECKING:
+    from delivery.erasure import Erasure
     from delivery.verification import Registrar
     from jobs.context import Context
 
@@ -153,7 +154,7 @@ def set_subscriber(
     subscriber: Annotated[str, typer.Argument(metavar="ID", help="person:NAME or group:NAME.")],
     route: Annotated[
         list[str],
-        typer.Option(help="ADDRESS [HH:MM-HH:MM] [weekdays] [main=TOPIC,TOPIC]; repeat it. The first is the fallback."),
+        typer.Option(help="ADDRESS; then, if wanted, HH:MM-HH:MM, weekdays, main=TOPIC. The first is the fallback."),
     ],
     name: Annotated[str, typer.Option(help="Display name.")] = "",
     zone: Annotated[str, typer.Option(help="Time zone of the hours, such as Europe/Brussels.")] = "UTC",
@@ -177,29 +178,33 @@ def remove(entry: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     out.print(f"{escape(entry)} is removed.")
 
 
-def _check_person(registrar: Registrar, who: str) -> None:
+def _erasure_of(who: str) -> tuple[Context, Erasure]:
+    """What exports and erases the person.
+
+    Raises:
+        NewswatchError: nothing is stored of the person. A misspelt name must not look like one that was erased.
+    """
+    from delivery.erasure import Erasure
+
+    context, registrar = _opened()
     if who.startswith("person:") and registrar.book.subscriber(who) is None:
         raise NewswatchError(f"{who} is not in the address book: `newswatch subscribers list` shows what is.")
+    erasure = Erasure(context.es, context.names, registrar.book)
+    if not erasure.knows(who):
+        raise NewswatchError(f"Nothing is stored of {who}. Write the whole address, or person:NAME.")
+    return context, erasure
 
 
 @subscribers_app.command("export")
 def export(who: Who) -> None:
     """All that is stored of a person, as JSON."""
-    from delivery.erasure import Erasure
-
-    context, registrar = _opened()
-    _check_person(registrar, who)
-    emit_json(Erasure(context.es, context.names, registrar.book).export(who))
+    emit_json(_erasure_of(who)[1].export(who))
 
 
 @subscribers_app.command("erase")
 def erase(who: Who, yes: Yes = False, as_json: AsJson = False) -> None:
     """Erase a person everywhere: what is kept (deliveries, verdicts) loses the name."""
-    from delivery.erasure import Erasure
-
-    context, registrar = _opened()
-    _check_person(registrar, who)
-    erasure = Erasure(context.es, context.names, registrar.book)
+    context, erasure = _erasure_of(who)
     ids = erasure.ids_of(who)
     if not yes:
         typer.confirm(f"Erase {', '.join(ids)}? This can't be undone", abort=True)
@@ -207,5 +212,5 @@ def erase(who: Who, yes: Yes = False, as_json: AsJson = False) -> None:
     if as_json:
         emit_json(done)
         return
-    told = ", ".join(f"{count} {what}" for what, count in done.counts.items()) or "nothing was stored"
+    told = ", ".join(f"{what} {count}" for what, count in done.counts.items()) or "nothing was stored"
     out.print(f"Erased {escape(', '.join(ids))}: {told}. Backups and logs keep it until they expire.")

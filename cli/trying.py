@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from cli.alert_options import Days, SavedSearchId, Tags, changed_by, fields_of
 from cli.alerts import alerts_app, article_at, open_searches, show_deliveries, stories_of
-from cli.output import AsJson, emit_json, os_fault, out
+from cli.output import AsJson, emit_json, out
 from cli.readings import as_row, reading_lines, readings
 
 if TYPE_CHECKING:
@@ -133,16 +133,12 @@ def _compare(context: Context, search: SavedSearch, old: SavedSearch, days: int)
 
 def _write_sample(context: Context, search: SavedSearch, result: Backtest, path: Path) -> None:
     from delivery.sample import sample
-    from newswatch.errors import NewswatchError
 
     if not result.examples:
         out.print("Nothing matches, so there is no mail to show.")
         return
     html = sample(context.es, context.names, context.settings, search, result.examples, context.clock())
-    try:
-        path.write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise NewswatchError(os_fault(error)) from error
+    path.write_text(html, encoding="utf-8")
     out.print(f"Its mail is in [bold]{escape(str(path))}[/]; open it in a browser.", soft_wrap=True)
 
 
@@ -166,7 +162,7 @@ def _show_backtest(result: Backtest, labels: Quality) -> None:
 def _show_articles(mark: str, articles: Sequence[Article]) -> None:
     for article in articles:
         when = article.published or article.first_seen
-        line = f"{mark} {when:%d %b %H:%M}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
+        line = f"{mark} {when:%d %b %H:%M %Z}  {escape(article.title)} [dim]{escape(article.source.name)}[/]"
         out.print(line, soft_wrap=True)
 
 

@@ -18,7 +18,7 @@ from delivery.address_book import AddressBook, document
 from delivery.confirmed import hold
 from delivery.documents import Addressed, outcome_document, outcome_id
 from delivery.fanout import Fanout
-from delivery.mailbox import Mailboxes
+from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outcomes import Outcomes
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.subscriber import PERSON, Address, Subscriber
@@ -67,11 +67,26 @@ class Erasure:
         } | {entry.id for entry in entries if isinstance(entry, Address) and entry.shared}
         return (who, *dict.fromkeys(route.to for route in person.routes if route.to not in of_others))
 
+    def knows(self, who: str) -> bool:
+        """Whether anything is stored of the person."""
+        ids, found = self.ids_of(who), self.export(who)
+        subscribers = (entry for entry in self._book.all() if isinstance(entry, Subscriber))
+        return (
+            any(value for part, value in found.items() if part != "recipients")
+            or any(route.to in ids for one in subscribers for route in one.routes)
+            or any(map(self._has_mailbox, ids))
+            or any(every(self._es, self._names.quarantine, {"terms": {"subject": list(ids)}}, source=False))
+        )
+
+    def _has_mailbox(self, address: str) -> bool:
+        """Also one that can't be read."""
+        return bool(self._es.exists(index=self._names.mailboxes, id=address))
+
     def export(self, who: str) -> Document:
         """All that is stored of the person, as JSON; what is sealed stays out, because it is a key and no news."""
         ids = self.ids_of(who)
         entries = self._book.many(ids)
-        boxes = [box for box in Mailboxes(self._es, self._names).many(ids) if box]
+        boxes = [box for box in Mailboxes(self._es, self._names).many(ids) if box and box != Mailbox(box.address)]
         return {
             "recipients": list(ids),
             "address_book": [_shown(entry) for entry in entries.values()],
@@ -96,6 +111,7 @@ class Erasure:
         changed = ", ".join(searches.named_by(self._es, self._names, ids))
         deed = Deed(by, "person erased", pseudonym, details=f"out of the saved searches {changed}" if changed else "")
         AuditLog(self._es, self._names).record(deed)
+        had = set(filter(self._has_mailbox, ids))
         for address in ids:  # first, so that nothing is sent meanwhile
             hold(self._es, self._names, address, now)
         for saved_search_id in searches.named_by(self._es, self._names, ids):
@@ -108,7 +124,8 @@ class Erasure:
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
         counts["groups"] = self._leave_groups(ids)
         for address in reversed(ids):  # the person last, by whom the addresses are found
-            counts["mailboxes"] += self._delete(self._names.mailboxes, address)
+            gone = self._delete(self._names.mailboxes, address)
+            counts["mailboxes"] += gone if address in had else 0
             counts["entries of the address book"] += int(self._book.delete(address))
         return Erased({what: count for what, count in counts.items() if count}, pseudonym)
 

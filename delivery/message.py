@@ -16,6 +16,7 @@ from newswatch.languages import Direction
 
 MessageKind = Literal["story", "group", "digest", "reply", "notice"]
 """A notice has no story: it is about saved searches themselves."""
+Tone = Literal["bad", "odd", "good"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Facts on a story's article; all empty for an event, which has no article."""
+    """Facts on a story's article; an event, which has no article, has `search_url` alone."""
 
     url: str | None = None
     language: str = ""
@@ -139,6 +140,8 @@ class About:
     """The article's page, which marks all evidence."""
     news_url: str | None = None
     """The story's page."""
+    search_url: str | None = None
+    """Of an event: the saved search's page, which leads to what it finds."""
     kibana_url: str | None = None
 
     @property
@@ -165,6 +168,8 @@ class StoryView:
     headline: str
     label: str
     """The kind of news; empty for a new story."""
+    tone: Tone
+    """Of the label: what was said before is wrong, or something is unusual, or there is more of it."""
     found: str
     """When newswatch first saw it."""
     sources: str
@@ -264,7 +269,7 @@ class Section:
     """Rows that call for the same action of the operator."""
 
     heading: str
-    tone: Literal["bad", "odd", "good"]
+    tone: Tone
     rows: tuple[Row, ...]
     """Shown in full."""
     brief: tuple[Row, ...] = ()

@@ -11,8 +11,8 @@ from alerts.kinds import EVENT_KINDS
 from delivery.briefing import said_of, told_before
 from delivery.changes import Changes, changes_since
 from delivery.compose import MailItem
-from delivery.links import STORY_KEY, Action, Link, Links
-from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, TopicView
+from delivery.links import ACCOUNT, STORY_KEY, Action, Link, Links
+from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, Tone, TopicView
 from delivery.passages import clipped, pieces_of, repeats, text_of
 from delivery.updates import adds_nothing, news_of
 from delivery.words import one_line, safe_url, shortened, visible, when
@@ -20,7 +20,7 @@ from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Source, Tag
 from newswatch.kibana_ids import articles_view, space_of
-from newswatch.reliability import CREDIBILITY, Credibility, meant
+from newswatch.reliability import Credibility, meant
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
@@ -48,6 +48,8 @@ LABELS = {
     **{kind.name: kind.label for kind in EVENT_KINDS},
 }
 """Kind of delivery → its label in a message."""
+_TONES: dict[str, Tone] = {**dict.fromkeys(_OF_MAILED, "bad"), "update": "good"}
+"""Kind of delivery → the tone of its label; of other kinds it is "odd"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def story_view(
     said = _said(story, zone)
     news = () if said else _news(story, alone=alone)
     quotes = () if news or said else _quotes(passages, title, alone=alone)
-    about = About()
+    about = About(search_url=search_url(item.deliveries[0].alert_id, settings))
     if article:
         length = _LEAD if alone else _SHORT
         lead = "" if quotes or news or said else lead_of(article, length)
@@ -110,6 +112,7 @@ def story_view(
         title=_title(title, passages),
         headline=title,
         label=LABELS[item.kind],
+        tone=_TONES.get(item.kind, "odd"),
         found=when(article.first_seen if article else item.deliveries[0].created_at, zone),
         sources=_sources(story),
         credibility=_credible(story.credibility) if article else "",
@@ -149,7 +152,7 @@ def _abroad(story: MailStory) -> tuple[OtherView, ...]:
 
 def _credible(found: Credibility | None) -> str:
     """In words; empty if nobody has judged any of the sources."""
-    return f"credibility {found.number} of 6, {found.meaning}" if found and found.number < max(CREDIBILITY) else ""
+    return f"credibility {found.number} of 6, {found.meaning}" if found and found.is_known else ""
 
 
 def _reliable(source: Source) -> str:
@@ -308,6 +311,11 @@ def page_url(page: str, name: str, settings: Settings, key: str) -> str | None:
     """The News page on the story or article; `key` opens the story's own page to a reader without an account."""
     opened = f"?{STORY_KEY}={key}" if key else ""
     return safe_url(f"{settings.public_url.rstrip('/')}/news/{page}/{quote(visible(name), safe='')}{opened}")
+
+
+def search_url(alert_id: str, settings: Settings) -> str | None:
+    """The saved search's page, which says to people without an account that it needs one."""
+    return safe_url(f"{settings.public_url.rstrip('/')}/news/searches/{quote(alert_id, safe='')}?{ACCOUNT}=mail")
 
 
 def _kibana_url(story_id: str, settings: Settings) -> str | None:

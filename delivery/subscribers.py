@@ -112,6 +112,8 @@ def subscriber_of(
     try:
         known_id = parse_address(subscriber_id)
     except ValueError as error:
+        if ":" not in subscriber_id:
+            raise AddressError(f"{subscriber_id[:100]!r} is neither {PERSON}:NAME nor {GROUP}:NAME.") from error
         raise AddressError(f"This name can't be used: {error}.") from error
     if not is_subscriber(known_id):
         raise AddressError(f"{subscriber_id[:100]!r} is neither {PERSON}:NAME nor {GROUP}:NAME.")

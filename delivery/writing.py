@@ -16,7 +16,7 @@ from delivery.kinds import ABOUT_SEARCHES
 from delivery.links import ACCOUNT, Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
 from delivery.passages import told_once
-from delivery.story_views import LABELS, MailStory, headline, story_view
+from delivery.story_views import LABELS, MailStory, headline, search_url, story_view
 from delivery.words import one_line, safe_url, shortened, when
 from newswatch import durations
 from newswatch.delivery import Delivery
@@ -53,7 +53,7 @@ def message_of(
 
     body = StoryList(
         kind=mail.kind,
-        heading=_heading(mail, len(ordered)),
+        heading=_heading(mail, ordered),
         stories=told_once(
             [
                 story_view(story, mail.recipient, settings, links, topics, zone, alone=len(ordered) == 1)
@@ -94,9 +94,7 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
         label="A saved search can't be run" if is_bad else "A saved search works again",
         text=one_line(delivery.headline),
         is_bad=is_bad,
-        edit_url=safe_url(
-            f"{settings.public_url.rstrip('/')}/news/searches/{quote(delivery.alert_id, safe='')}?{ACCOUNT}=mail"
-        ),
+        edit_url=search_url(delivery.alert_id, settings),
     )
 
 
@@ -136,7 +134,7 @@ def subject(mail: Mail, stories: Sequence[MailStory], languages: Collection[str]
     if not stories:
         return shortened(_subject_without_stories(mail), _SUBJECT)
     best = _best(stories, languages)
-    title, rest = _labelled(best, mail), _besides(mail, len(stories) - 1)
+    title, rest = _labelled(best, mail), _besides(mail, len(stories) - 1, after=best)
     return f"{shortened(title, max(_SUBJECT - len(rest), _SUBJECT // 2))}{shortened(rest, _SUBJECT // 2)}"
 
 
@@ -154,9 +152,10 @@ def _labelled(story: MailStory, mail: Mail) -> str:
     return title if not label or title.casefold().startswith(f"{label.casefold()}:") else f"{label}: {title}"
 
 
-def _besides(mail: Mail, others: int) -> str:
+def _besides(mail: Mail, others: int, *, after: MailStory) -> str:
     """What the subject says after the headline: the number of other stories, and the digest's name."""
-    more = f" and {others} more" if others else ""
+    # An event's headline ends in a number.
+    more = f"{' and' if after.article else ' ·'} {others} more" if others else ""
     if mail.kind == "digest":
         return f"{more} · {_period(mail).lower()} {_form(mail)}: {', '.join(_names(mail).values())}"
     return more
@@ -170,15 +169,19 @@ def _subject_without_stories(mail: Mail) -> str:
     return f"{'Saved search fails' if failing else 'Saved search works again'}: {names}"
 
 
-def _heading(mail: Mail, count: int) -> str:
+def _heading(mail: Mail, stories: Sequence[MailStory]) -> str:
+    """What the message holds: so many stories, and the kinds of event."""
     if mail.kind == "notice":
         return "About your saved searches"
-    if mail.kind == "digest" and not count:
-        return f"{_period(mail)} {_form(mail)} · no stories"
+    count = sum(story.article is not None for story in stories)
+    events = tuple(dict.fromkeys(LABELS[story.item.kind].lower() for story in stories if story.article is None))
+    noun = "story" if count == 1 else "stories"
     if mail.kind == "digest":
-        return f"{_period(mail)} {_form(mail)} · {count} {'story' if count == 1 else 'stories'}"
+        counted = (f"{count or 'no'} {noun}",) if count or not events else ()
+        return " · ".join((f"{_period(mail)} {_form(mail)}", *counted, *events))
     if mail.kind == "group":
-        return f"{count} new {'story' if count == 1 else 'stories'}"
+        told = " · ".join((*((f"{count} new {noun}",) if count else ()), *events))
+        return f"{told[0].upper()}{told[1:]}"
     return "On a story you have been mailed" if mail.kind == "reply" else ""
 
 

@@ -75,6 +75,11 @@ class Credibility:
         """The number in words."""
         return CREDIBILITY[self.number]
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anybody has judged one of the outlets."""
+        return self.number < max(CREDIBILITY)
+
 
 def voice_key(owner: str | None, domain: str, country: str | None, *, of_state: bool) -> str:
     """Who speaks: the owner, or the outlet if that is unknown. All media of one state are one voice."""
@@ -121,7 +126,7 @@ def _told(heard: Collection[Voice]) -> str:
         return "no independent report"
     counts: dict[str, int] = {}
     for voice in heard:
-        name = f"rated {voice.grade}" if voice.grade != UNRATED else "that cannot be judged"
+        name = f"rated {voice.grade}" if voice.grade != UNRATED else "not rated"
         name += " (state media)" if voice.of_state else ""
         counts[name] = counts.get(name, 0) + 1
     parts = ", ".join(f"{count} {name}" for name, count in counts.items())

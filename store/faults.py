@@ -64,7 +64,7 @@ def _block_sentence(index: str, block: str) -> str:
 def store_error(error: ApiError | TransportError) -> StoreError:
     """The error of a refused or failed request, as one sentence."""
     if isinstance(error, TransportError):
-        return StoreError(f"Elasticsearch can't be reached: {_first_line(error)}. See `newswatch status`.")
+        return StoreError(f"Elasticsearch can't be used: {_first_line(error)}. See `newswatch status`.")
     message = f"Elasticsearch refused the request: {_first_line(error)}. See `newswatch status`."
     return index_error(error) or StoreError(message)
 

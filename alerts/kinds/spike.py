@@ -27,6 +27,8 @@ RARE = 1e-4
 """Maximum probability of the hour's count for a spike: about one a year for a search that is checked every hour."""
 QUIET = timedelta(hours=6)
 """A spike is reported once in each such interval."""
+_NONE, _WHOLE = 0.05, 10
+"""A usual number below the first is said as "none", from the second on without a fraction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) ->
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
-    headline = f"{search.name}: {volume.now} articles within an hour, usually {volume.usual:.1f}"
+    headline = f"{search.name}: {volume.now} articles within an hour, usually {_usual(volume)}"
     return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", headline)
 
 
@@ -81,7 +83,14 @@ def in_words(volume: Volume) -> str:
     number = f"{volume.now:,}".replace(",", "\u202f")
     if not volume.before:
         return f"In the last hour {number}; the usual number is known after three weeks."
-    return f"In the last hour {number}, usually {volume.usual:.1f}: {'a spike' if volume.spike else 'no spike'}."
+    return f"In the last hour {number}, usually {_usual(volume)}: {'a spike' if volume.spike else 'no spike'}."
+
+
+def _usual(volume: Volume) -> str:
+    """The usual number of articles, no more precise than it is known."""
+    if volume.usual < _NONE:
+        return "none"
+    return f"{volume.usual:.1f}" if volume.usual < _WHOLE else f"{volume.usual:,.0f}".replace(",", "\u202f")
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:

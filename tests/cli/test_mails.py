@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from newswatch.errors import NewswatchError
 
 RUNNER = CliRunner()
 
@@ -45,7 +46,8 @@ def test_a_mail_is_shown_by_its_number_in_the_list(folder: Path) -> None:
 
 
 def test_a_number_that_is_not_listed(folder: Path) -> None:
-    assert "there are no mails" in RUNNER.invoke(app, ["mails", "show"]).output
+    with pytest.raises(NewswatchError, match="No mail in "):
+        RUNNER.invoke(app, ["mails", "show"], catch_exceptions=False)
     keep(folder, 1, "One", "The first.")
     result = RUNNER.invoke(app, ["mails", "show", "2"])
-    assert (result.exit_code, "there is 1 mail" in result.output) == (2, True)
+    assert (result.exit_code, "There is only 1 mail." in result.output) == (2, True)

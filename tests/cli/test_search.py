@@ -118,8 +118,8 @@ def test_a_file_that_cannot_be_written_is_told_and_the_command_ends(run: Run, tm
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 2
-    assert "can't be read or written" in ended.stderr
+    assert ended.returncode == 1
+    assert "can't be read or written: No such file or directory. Name another." in ended.stderr
 
 
 def test_what_holds_the_word_is_meant_before_what_is_spelt_like_it() -> None:

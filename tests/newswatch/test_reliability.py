@@ -65,7 +65,7 @@ def test_owners_are_voices_and_all_media_of_one_state_are_one() -> None:
         ("c.example", "F"),
     ]
     told = credibility(found).why
-    assert told == "3 independent owners: 1 rated B, 1 rated D (state media), 1 that cannot be judged"
+    assert told == "3 independent owners: 1 rated B, 1 rated D (state media), 1 not rated"
 
 
 def test_the_least_grade_leaves_out_what_nobody_has_judged() -> None:

@@ -31,6 +31,21 @@ AIRFLOW_FRAME = """<!doctype html><html lang="en" class="dark"><title>Airflow</t
 OURS = ("http://127.0.0.1:", "data:")
 
 
+OVERLAPS = """() => {
+  const shown = [...document.querySelectorAll("main :is(a, button, input, select, textarea, summary)")]
+    .filter((e) => e.checkVisibility() && !e.closest("svg, .facets section.open ul"))
+  const boxes = shown.map((e) => [...e.getClientRects()])
+  const meets = (a, b) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 2 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2
+  return shown.flatMap((e, i) =>
+    shown.slice(i + 1)
+      .filter((o, k) => !e.contains(o) && boxes[i].some((a) => boxes[i + 1 + k].some((b) => meets(a, b))))
+      .map((o) => `${e.outerHTML.slice(0, 80)} overlaps ${o.outerHTML.slice(0, 80)}`))
+}"""
+"""Links and fields that lie over each other. An open facet scrolls, and the steps of a chart share their edges."""
+
+
 @dataclass(slots=True)
 class Site:
     """Where the app is served, and the addresses that tests go to."""
@@ -126,6 +141,7 @@ def test_every_page_is_accessible_and_fits(browser: Browser, site: Site, width: 
         tab.goto(site.url + path)
         axe = Axe().run(tab)
         found[name] = [f"{v['id']}: {v['nodes'][0]['html']}" for v in axe.response["violations"]]
+        found[name] += tab.evaluate(OVERLAPS)
         if tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             found[name].append("the page is wider than the screen")
         keep(tab, f"{name}-{'wide' if width > 600 else 'narrow'}-{scheme}")

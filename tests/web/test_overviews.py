@@ -109,6 +109,9 @@ def test_every_number_is_what_its_search_finds(site: tuple[Context, TestClient])
 def test_the_situation_tells_what_is_more_than_usual_and_what_is_new(site: tuple[Context, TestClient]) -> None:
     html = site[1].get("/news/situation").text
     assert "8 earlier weeks" in html
+    assert html.partition("<h1>Situation")[2].partition("</div>")[0].count('data-form="minute"') == 2, (
+        "the reader's zone"
+    )
     assert html.count("more than usual") >= 3  # the topic, Latvia, the topic in Latvia
     assert "Topics that stand out in a country" in html
     assert "<b>NATO</b> in Latvia" in html

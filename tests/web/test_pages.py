@@ -309,6 +309,8 @@ def test_a_story_tells_copies_from_reports(page: Page, client: TestClient) -> No
     html = client.get(f"/news/story/{article.story_id}").text
     assert "2 copies" in html
     assert "<b>1</b> independent source" in html
+    assert html.count("redibility 6") == 1, "where nobody has judged an outlet it is said once, on the story's own page"
+    assert "credibility" not in client.get("/news/", params={"q": f"story:{article.story_id}"}).text.partition("<ol")[2]
     assert client.get("/news/story/none").status_code == 404
 
 
@@ -336,7 +338,7 @@ def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) ->
 
 
 def test_a_saved_searchs_own_page_leads_to_what_it_finds(client: TestClient) -> None:
-    client.get("/news/searches")
+    assert "Mute NATO" in client.get("/news/searches").text
     line = found_line(client.get("/news/searches/nato").text)
     assert "new</a>" in line
     assert "last " in line
@@ -493,6 +495,7 @@ def test_muting_switching_and_changing_make_versions(page: Page, client: TestCli
     assert saved.get("nato").mute_until is None
     post(client, "/news/searches/nato/switch", to="off")
     assert not saved.get("nato").enabled
+    assert "Mute NATO" not in client.get("/news/searches").text, "one that is off sends nothing to mute"
     fields = {"name": "NATO", "tag:nato": "mention", "recipients": "ann@example.org bob@example.org"}
     assert post(client, "/news/searches/nato", do="save", **fields).status_code == 303
     assert saved.get("nato").recipients == ("ann@example.org", "bob@example.org")

@@ -38,7 +38,8 @@ def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
     ("volume", "sentence"),
     [
         (Volume(12, (2, 3, 1, 2)), "In the last hour 12, usually 2.0: a spike."),
-        (Volume(1_200, (1_100, 1_300, 1_200)), "In the last hour 1\u202f200, usually 1200.0: no spike."),
+        (Volume(1_200, (1_100, 1_300, 1_200)), "In the last hour 1\u202f200, usually 1\u202f200: no spike."),
+        (Volume(31, (0, 0, 0)), "In the last hour 31, usually none: a spike."),
         (Volume(3, ()), "In the last hour 3; the usual number is known after three weeks."),
     ],
 )

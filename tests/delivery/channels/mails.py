@@ -147,6 +147,28 @@ def a_briefing(count: int) -> Message:
     return message_of(mail, stories, KIBANA, LINKS, TOPICS, now=now, watch=WATCH, changed=lines)
 
 
+def a_spike() -> Message:
+    """Unusually many articles, and two new stories."""
+    event = a_delivery(
+        _article(0), kind="spike", article_id="", headline="Ice: 31 articles within an hour, usually none"
+    )
+    item = MailItem("spike-20260304T00", (replace(event, story_id="spike-20260304T00"),))
+    items = [item, *(MailItem(a.story_id, (a_delivery(a),)) for a in a_mixed_lot(2))]
+    stories = [MailStory(one, a, 1) for one, a in zip(items, (None, *a_mixed_lot(2)), strict=True)]
+    mail = Mail(ANN, "group", tuple(items), "one")
+    return message_of(mail, stories, KIBANA, LINKS, TOPICS, now=NOW + timedelta(minutes=1))
+
+
+def of_long_words() -> Message:
+    """A headline, an outlet and a text that can be broken nowhere, with a report in Arabic beside it."""
+    word = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
+    article = replace(_article(1), title=f"NATO {word}", text=f"{word} {word}", source=a_source(name=word))
+    item = MailItem(article.story_id, (a_delivery(article),))
+    story = MailStory(item, article, 2, languages=("de", "ar"), abroad=(_article(2),))
+    mail = Mail(ANN, "story", (item,), "one")
+    return message_of(mail, [story], KIBANA, LINKS, TOPICS, now=NOW + timedelta(minutes=1))
+
+
 def a_correction() -> Message:
     article = _article(0)
     versions = (
@@ -194,6 +216,8 @@ KINDS: Final[dict[str, Callable[[], Message]]] = {
     "digest": lambda: a_message("digest", a_mixed_lot(6), watch=WATCH),
     "digest-60": lambda: a_message("digest", a_mixed_lot(60), watch=WATCH),
     "group-500": lambda: a_message("group", a_mixed_lot(500)),
+    "spike": a_spike,
+    "long-words": of_long_words,
     "correction": a_correction,
     "update": lambda: an_update(1),
     "update-arabic": lambda: an_update(2),

@@ -26,6 +26,8 @@ from tests.delivery.channels.mails import KIBANA, KINDS, a_message, a_mixed_lot,
 from tests.delivery.test_mail import Tags, part
 from tests.web.chromium import CHROMIUM, OPTIONS, needs_chromium
 
+LABELS: Final = ("correction", "update", "unusually many articles")
+
 SUPPORT: Final[dict[str, dict[str, dict[str, Any]]]] = plain(
     (Path(__file__).parent / "email_support.yaml").read_text(encoding="utf-8")
 )
@@ -108,6 +110,7 @@ PARTLY: Final[dict[str, Callable[[Any, str], Any]]] = {
     "text-align": lambda element, value: value in ("left", "right", "center"),
     "text-decoration": lambda element, value: value in ("none", "underline", "line-through"),
     "text-transform": lambda element, value: value == "uppercase",
+    "word-break": lambda element, value: value == "break-word",
 }
 """What works in Word, which shows mails in Outlook for Windows, and in Gmail for other accounts."""
 
@@ -142,8 +145,35 @@ def test_links_within_the_mail_lead_to_an_empty_named_anchor(name: str) -> None:
         assert wanted == {f"s{n}" for n in range(1, 7)}
 
 
-def test_a_count_after_an_arabic_outlet_stands_with_its_words() -> None:
+def test_what_stands_between_two_arabic_names_keeps_their_order() -> None:
     assert "الصحيفة\u200e,\u00a03\u00a0independent" in parsed("group").text_content()
+    assert "القمة المقبلة\u200e, الصحيفة, in Arabic" in parsed("long-words").text_content()
+
+
+def test_a_spike_leads_to_what_the_search_finds_and_is_no_story() -> None:
+    seen = " ".join(parsed("spike").text_content().split())
+    assert "2 new stories · unusually many articles" in seen
+    assert seen.count("What the search finds · relevant · not relevant") == 1
+    assert seen.count("enough") == 2
+    (link,) = (a for a in parsed("spike").iter("a") if a.text == "What the search finds")
+    assert link.get("href") == "https://news.example/news/searches/ice?from=mail"
+    text = part(message_from_bytes(octets(KINDS["spike"]()), policy=policy.default), "plain")
+    assert "What the search finds [" in text
+
+
+@pytest.mark.parametrize(("name", "tone"), [("correction", "bad"), ("update", "good"), ("spike", "odd")])
+def test_an_update_is_not_set_as_an_alarm(name: str, tone: str) -> None:
+    labels = [
+        e.get("class") for e in parsed(name).iter("p", "strong") if (e.text or "").strip(": \n").lower() in LABELS
+    ]
+    assert set(labels) == {tone}
+
+
+def test_no_line_is_left_empty_where_nobody_judged_the_outlet() -> None:
+    html_of_one = page("one")
+    assert re.search(r"<br>\s*<br>", html_of_one) is None
+    text = part(message_from_bytes(octets(KINDS["one"]()), policy=policy.default), "plain")
+    assert re.search(r"one source\npublished", text)
 
 
 @every_kind
