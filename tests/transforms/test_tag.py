@@ -573,11 +573,46 @@ def test_in_a_list_the_alliance_says_something_where_it_acts(
         ("el", "μάθημα για παράδειγμα ΟΗΕ και ΝΑΤΟ"),
         ("pt", "aula sobre negócios, UE e NATO"),
         ("da", "foredrag om loven, EU og Nato"),
+        ("en", "Lecture on the station, the EU and NATO"),
+        ("en", "Lecture on dividends, the EU and NATO"),
+        ("en", "Lecture on a committee, the EU and NATO"),
+        ("de", "Vortrag über das Schicksal von EU und Nato"),
+        ("de", "Vortrag über starke EU und Nato"),
+        ("ro", "curs despre Marea Neagră, UE și NATO"),
+        ("ar", "درس عن طالبان والاتحاد الأوروبي والناتو"),
+        ("ar", "درس عن السلم وعدد السكان في الاتحاد الأوروبي والناتو"),
+        ("he", 'הרצאה על פרסום, האיחוד האירופי ונאט"ו'),
+        ("he", 'הרצאה על הציבור, האיחוד האירופי ונאט"ו'),
+        ("es", "clase sobre salud, la UE y la OTAN"),
+        ("fr", "cours sur la santé mentale, l'UE et l'OTAN"),
+        ("pl", "wykład o zadaniach, UE i NATO"),
+        ("sv", "föreläsning om hotell, EU och Nato"),
+        ("uk", "лекція про планети, ЄС і НАТО"),
+        ("ru", "лекция о сообществах, ЕС и НАТО"),
+        ("bg", "лекция за отговорност, ЕС и НАТО"),
+        ("cs", "přednáška o vyslancích, EU a NATO"),
+        ("tr", "ders: genel karargah, AB ve NATO"),
+        ("nl", "les over beslag, de EU en de NAVO"),
+        ("fi", "luento toimittajista, EU ja Nato"),
+        ("zh", "讲座：各国领导人与欧盟、北约"),
     ],
 )
 def test_words_that_begin_as_acts_do_are_none(tagger: Tagger, language: str, text: str) -> None:
     ((reading, *_), _) = tagger.read("nato", title="", text=f"{text}.", language=language)
     assert weight_of(reading.row) == pytest.approx(0.25)
+
+
+def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
+    text = (
+        "Ministers talked for hours about ports and harbour dues. Neither\n"
+        "of the two delegations said before it left what the North\n"
+        "Atlantic Alliance would decide when the coalition against Islamic\n"
+        "State meets again in the spring, and nobody expected it to say\n"
+        "so before then.\n"
+    )
+    for topic, name in (("nato", "North\nAtlantic Alliance"), ("counter-terrorism", "coalition against Islamic\nState")):
+        ((reading, *_), _) = tagger.read(topic, title="", text=text, language="en")
+        assert [text[e.start : e.end] for e in reading.evidence if e.text == name] == [name]
 
 
 def test_an_alliance_is_known_once_it_was_named(tagger: Tagger) -> None:
