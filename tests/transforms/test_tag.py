@@ -610,7 +610,10 @@ def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
         "State meets again in the spring, and nobody expected it to say\n"
         "so before then.\n"
     )
-    for topic, name in (("nato", "North\nAtlantic Alliance"), ("counter-terrorism", "coalition against Islamic\nState")):
+    for topic, name in (
+        ("nato", "North\nAtlantic Alliance"),
+        ("counter-terrorism", "coalition against Islamic\nState"),
+    ):
         ((reading, *_), _) = tagger.read(topic, title="", text=text, language="en")
         assert [text[e.start : e.end] for e in reading.evidence if e.text == name] == [name]
 
