@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Tag
-from transforms.scoring import weight_of
+from transforms.scoring import SENTENCE_FEATURES, weight_of
 from transforms.tag import Tagger
 from transforms.tag_evidence import EVIDENCE_PER_TAG
 from transforms.taxonomy import Taxonomy
@@ -616,6 +616,58 @@ def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
     ):
         ((reading, *_), _) = tagger.read(topic, title="", text=text, language="en")
         assert [text[e.start : e.end] for e in reading.evidence if e.text == name] == [name]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "terrorism"),
+    [
+        ("en", "GUERRILLAS KIDNAPPED TWO GEOLOGISTS NEAR THE RIVER PORT AND RELEASED THEIR DRIVER", True),
+        ("en", "Two geologists abducted by the ELN are free after six weeks", True),
+        ("en", "Kidnappers took a banker and asked his family for a ransom", False),
+        ("en", "Guerrilla marketing: a beer brand abducts its own billboard", False),
+        ("en", "The father of an EPL striker was kidnapped on his way home", False),
+        ("es", "Dos ingenieros fueron secuestrados por la guerrilla en la frontera", True),
+        ("es", "Un empresario fue secuestrado por una banda que pidió rescate", False),
+        ("fr", "Un géologue a été enlevé par la guérilla près du fleuve", True),
+        ("pt", "Engenheiro é sequestrado pela guerrilha na fronteira", True),
+        ("de", "Zwei Geologen wurden von der ELN entführt", True),
+        ("it", "Due geologi rapiti dai guerriglieri", True),
+    ],
+)
+def test_a_kidnapping_is_terrorism_where_guerrillas_kidnap(
+    tagger: Tagger, language: str, text: str, *, terrorism: bool
+) -> None:
+    tags = tagger.tag(title="", text=f"{text}.", language=language).tags
+    assert any(tag.tag == "counter-terrorism" for tag in tags) is terrorism
+
+
+def test_what_only_passes_by_is_no_tag_however_short_the_text(tagger: Tagger) -> None:
+    text = "The gun lobby's extremists have one goal: to mob every senator until nobody dares to speak of it again."
+    ((reading,), _) = tagger.read("counter-terrorism", title="", text=text, language="en")
+    assert reading.passing
+    assert not tagger.tag(title="", text=text, language="en").tags
+
+
+@pytest.mark.parametrize(
+    ("topic", "language", "with_name", "name"),
+    [
+        ("counter-terrorism", "de", "Terrorismus-Bekämpfung", "Terrorismus"),
+        ("counter-terrorism", "ru", "уровень террористической опасности", "террористы"),
+        ("counter-terrorism", "en", "anti-terrorism measures", "terrorism"),
+        ("nato", "ru", "силы реагирования НАТО", "НАТО"),
+        ("nato", "fr", "l'article 5 de l'Otan", "l'Otan"),
+        ("nato", "ko", "나토 조약", "나토"),
+    ],
+)
+def test_a_phrase_weighs_no_less_than_the_name_in_it(
+    tagger: Tagger, topic: str, language: str, with_name: str, name: str
+) -> None:
+    peaks = []
+    for text in (with_name, name):
+        ((reading,), _) = tagger.read(topic, title="", text=f"{text}.", language=language)
+        peaks.append(reading.row[SENTENCE_FEATURES.index("peak")])
+        assert reading.row[SENTENCE_FEATURES.index("plain")] == 1
+    assert peaks[0] >= 0.9 * peaks[1]
 
 
 def test_an_alliance_is_known_once_it_was_named(tagger: Tagger) -> None:
