@@ -641,6 +641,49 @@ def test_a_kidnapping_is_terrorism_where_guerrillas_kidnap(
     assert any(tag.tag == "counter-terrorism" for tag in tags) is terrorism
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "named"),
+    [
+        ("et", "Eesti liitus NATOga 2004. aastal", "nato"),
+        ("et", "Põhja-Atlandi Nõukogu pidas erakorralise istungi", "nato"),
+        ("et", "Terrorirünnakus hukkus kümme inimest", "counter-terrorism"),
+        ("et", "Natuke sadas vihma", ""),
+        ("lv", "Ziemeļatlantijas padome sasauca ārkārtas sēdi", "nato"),
+        ("lv", "Teroraktā gāja bojā desmit cilvēki", "counter-terrorism"),
+        ("lv", "Natālija dzied korī", ""),
+        ("lt", "Šiaurės Atlanto Taryba sušaukė neeilinį posėdį", "nato"),
+        ("lt", "Teismas nuteisė teroristą", "counter-terrorism"),
+        ("lt", "Natos knygoje muzika lengva", ""),
+        ("sr", "Северноатлантски савет сазвао је хитну седницу", "nato"),
+        ("sr", "Суд је осудио терористу на доживотну казну", "counter-terrorism"),
+        ("sr", "Ната пева у хору", ""),
+    ],
+)
+def test_languages_without_articles_know_the_names(tagger: Tagger, language: str, text: str, named: str) -> None:
+    tags = tagger.tag(title="", text=f"{text}.", language=language).tags
+    assert {tag.tag.split("/")[0] for tag in tags} == ({named} if named else set())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "cue"),
+    [
+        ("tr", "Terör konulu toplantı Ankara'da oldu", "harm"),
+        ("tr", "Hükümet terör konusunu açtı", "law"),
+        ("tr", "Romanya terör konusunu açtı", "culture"),
+        ("pl", "W listopadzie mówiono o terroryzmie", "measures"),
+        ("ro", "S-a vorbit despre terorism, inclusiv la radio", "measures"),
+        ("he", "דיברו על טרור במשטרה", "state"),
+        ("nl", "Politieke partijen spraken over terrorisme", "law"),
+        ("el", "Μίλησε για χαρακτηριστικά της τρομοκρατίας", "measures"),
+        ("bg", "Арестович говори за тероризъм", "law"),
+    ],
+)
+def test_words_that_begin_as_cues_do_are_none(tagger: Tagger, language: str, text: str, cue: str) -> None:
+    names = (*SENTENCE_FEATURES, *tagger.taxonomy.topics["counter-terrorism"].scoring.sentence.contexts)
+    ((reading,), _) = tagger.read("counter-terrorism", title="", text=f"{text}.", language=language)
+    assert reading.row[names.index(cue)] == 0
+
+
 def test_what_only_passes_by_is_no_tag_however_short_the_text(tagger: Tagger) -> None:
     text = "The gun lobby's extremists have one goal: to mob every senator until nobody dares to speak of it again."
     ((reading,), _) = tagger.read("counter-terrorism", title="", text=text, language="en")
