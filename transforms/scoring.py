@@ -26,6 +26,8 @@ NAMED = 1.0
 """Minimum weight of a hit that names the topic itself, not its members (0.9) or its people."""
 PASSING = 0.3
 """Below this probability a sentence is a passing mention, which only supports the other sentences."""
+HINT = PASSING / 2
+"""Where every sentence is a passing mention, they count only if one of them has at least this probability."""
 
 HEADLINE = 20
 """Minimum letters of a title that says what the article is about (a third of it in Chinese and Japanese)."""
@@ -114,7 +116,7 @@ class Features:
     share: float = 0.0
     """Expected share of the article's sentences that say something substantive, title included."""
     support: float = 0.0
-    """Weight of the hits in passing mentions divided by the article's sentences, at most 1."""
+    """Weight of the hits in passing mentions divided by the article's sentences, at most 1; 0 without a HINT."""
     length: float = 0.0
     """Number of sentences, logarithmic: in a long text a single sentence says less about the subject."""
     silent: float = 0.0
@@ -137,13 +139,14 @@ def features(read: Sequence[tuple[int | None, float, float]], sentences: int, *,
     said = [(at, p) for at, p, _ in read if p >= PASSING]
     body = [(at, p) for at, p in said if at is not None]
     total = max(1, sentences)
+    passing = sum(weight for _, p, weight in read if p < PASSING) if any(p >= HINT for _, p, _ in read) else 0.0
     return Features(
         title=max((_confidence(p) for at, p in said if at is None), default=0.0),
         best=max((_confidence(p) for _, p in body), default=0.0),
         lead=math.log1p(sum(p for at, p in body if at < LEAD)),
         volume=math.log1p(sum(p for _, p in body)),
         share=sum(p for _, p in said) / total,
-        support=min(1.0, sum(weight for _, p, weight in read if p < PASSING) / total),
+        support=min(1.0, passing / total),
         length=math.log(total),
         silent=float(headed and all(at is not None for at, _, _ in read)),
         first=max((p for at, p in body if at == 0), default=0.0),

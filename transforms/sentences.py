@@ -1,13 +1,15 @@
 """Sentences: splits a folded text into sentences and detects those that an article repeats.
 
 The same rules work for all scripts, because folding maps the full stops of Chinese, Japanese, Urdu and Hindi to one. A
-headline or a paragraph ends with its line.
+headline or a paragraph ends with its line, unless the lines were broken at a fixed width (`unwrapped`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 _END = re.compile(
     r"""\n+
@@ -19,6 +21,14 @@ _END = re.compile(
 A row of marks is read once, from its first on: read from each of them, a hundred thousand would take minutes."""
 _ABBREVIATED = re.compile(r"(?:^|[^\w])(?:\d{1,2}|[^\W\d_]|[^\W\d_aeiouyаеиоуыэюяіїєα-ω\u0590-\ud7ff]{2,4})\Z")
 """What precedes a full stop inside a sentence: an initial (J.), an ordinal (36.), a word without vowels (Dr.)."""
+WRAPPED_WIDTHS = range(40, 101)
+"""Lengths of the longest line of a text whose lines a program broke at a fixed width, as agencies and mails did."""
+WRAPPED_BREAKS = 3
+"""Minimum line breaks that such a width explains, …"""
+WRAPPED_SHARE = 0.6
+"""… and minimum share of all breaks within paragraphs."""
+_WORD_CHARS = 25
+"""Maximum letters of a word; more in one piece is a line of Chinese or Japanese."""
 CUT = 15
 """Minimum letters of a truncated sentence that is recognised as the beginning of another."""
 
@@ -33,6 +43,42 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         begin = stop.end()
     if begin < len(text):
         yield begin, len(text)
+
+
+def unwrapped(text: str) -> str:
+    """`text` with a blank for each line break that only a fixed width made; every character keeps its place.
+
+    A width made a break if the next line's first word would not have fitted before it. Where it made most of a text's
+    breaks, it also made those before a line that goes on in lower case. A blank line, and an indented one, begin a
+    paragraph.
+    """
+    if text.count("\n") < WRAPPED_BREAKS:
+        return text
+    lines = text.split("\n")
+    width = max(map(len, lines))
+    if width not in WRAPPED_WIDTHS:
+        return text
+    breaks = [_Break(n, line, after) for n, (line, after) in enumerate(pairwise(lines)) if _goes_on(line, after)]
+    full = [b.made_by(width) for b in breaks]
+    if sum(full) < max(WRAPPED_BREAKS, WRAPPED_SHARE * len(full)):
+        return text
+    soft = {b.number for b, is_full in zip(breaks, full, strict=True) if is_full or b.after[0].islower()}
+    return "".join(f"{line}{' ' if n in soft else chr(10)}" for n, line in enumerate(lines))[:-1]
+
+
+class _Break(NamedTuple):
+    number: int
+    before: str
+    after: str
+
+    def made_by(self, width: int) -> bool:
+        """Whether the next line's first word would not have fitted."""
+        word = len(self.after.split(None, 1)[0])
+        return word <= _WORD_CHARS and len(self.before.rstrip()) + 1 + word > width
+
+
+def _goes_on(line: str, after: str) -> bool:
+    return bool(line.strip()) and bool(after.strip()) and not after[0].isspace()
 
 
 def said_before(fields: Sequence[Sequence[str]]) -> list[list[bool]]:

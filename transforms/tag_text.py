@@ -11,7 +11,7 @@ from typing import NamedTuple
 from newswatch.article import Evidence, TextField
 from transforms.fold import Folded, fold
 from transforms.scoring import HEADLINE
-from transforms.sentences import said_before, spans
+from transforms.sentences import said_before, spans, unwrapped
 from transforms.tag_rules import Contexts, Hit
 
 TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
@@ -49,7 +49,7 @@ class ArticleText:
             ("text", text[:TEXT_CHARS]),
         )
         for name, string in given:
-            folded = fold(string)
+            folded = fold(unwrapped(string))
             fields.append((name, base, string, folded))
             base += len(folded.text) + 1
         return cls("\n".join(f[3].text for f in fields), tuple(fields), language)

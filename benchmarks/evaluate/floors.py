@@ -22,7 +22,7 @@ LEAST_CASES = 5
 """Fewer say nothing: half of them may change by chance."""
 _GUARDED = re.compile(
     r"""tags/[^/]+/(any|main)/(whole|feed|stand-in)/(build|test)
-    | tags/[^/]+/(any|main)/whole/set=before
+    | tags/[^/]+/(any|main)/whole/set=before(-again)?
     | tags/[^/]+/(any|main|right)/(whole|feed)/language=\w+
     | tags/(evidence|same-words)
     | traps/[^/]+/not-main/\w+

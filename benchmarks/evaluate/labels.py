@@ -35,8 +35,9 @@ LEVELS: Mapping[str, int] = {"any": 1, "main": 2}
 """Level → least grade: 2 main subject, 1 substantive mention, 0 none or in passing."""
 
 Half = Literal["build", "test"]
-Origin = Literal["labelled", "recent_labelled", "before", "written"]
-"""Labelled for this evaluation; with the recent articles; before, and tuned on since; or written with its label."""
+Origin = Literal["labelled", "recent_labelled", "before", "before-again", "written"]
+"""Labelled for this evaluation; with the recent articles; before, and tuned on since, by its labels or as it was read
+again; or written with its label."""
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _SHORT_SPAN = re.compile(r"(?P<century>20|19)\d\d-(?P<last>1[3-9]|[2-9]\d)")
 """`2022-23`: a span of years, not a month."""
@@ -170,6 +171,15 @@ def _grade(first: Mapping[str, str], column: str, again: Mapping[str, str] | Non
     readings = (first,) if again is None else (first, again)
     grades = {grade for row in readings for grade in (row[column], *row[f"{column}_doubt"])}
     return Grade(int(first[column]), f"{min(grades)}{max(grades)}" if len(grades) > 1 else "")
+
+
+def read_again() -> dict[str, dict[str, Grade]]:
+    """Id of an article of `labelled_dev` → its grades by two blind readings; in doubt where one wavers or they differ.
+
+    What neither a label nor the tagger saw a topic in was not read again, but for 40 drawn at random.
+    """
+    first, second = ({r["id"]: r for r in rows("labelled_dev_again") if r["reading"] == n} for n in ("1", "2"))
+    return {i: {t: _grade(row, column, second[i]) for t, column in TOPICS.items()} for i, row in first.items()}
 
 
 def _with_labels(news: Path, name: str, origin: Origin = "recent_labelled") -> Iterator[LabelledArticle]:

@@ -7,9 +7,10 @@ from benchmarks.evaluate.measures import Figure, kappa
 
 
 def reader_figures() -> dict[str, Figure]:
-    """κ on articles, by grade and by level, on sentences, and on the texts written with their labels."""
+    """κ on articles (by grade, by level), sentences, texts written with their labels, and `labelled_dev`."""
     articles, sentences = _twice("labels"), _twice("sentence_labels")
     grades, again = {article.id: article.grades for article in written()}, rows("written_second")
+    read = rows("labelled_dev_again")
     figures: dict[str, Figure | None] = {}
     for topic, column in TOPICS.items():
         graded = [(int(first[column]), int(second[column])) for first, second in articles]
@@ -19,6 +20,9 @@ def reader_figures() -> dict[str, Figure]:
         figures[f"readers/sentences/{topic}"] = kappa([(first[column], second[column]) for first, second in sentences])
         figures[f"readers/written/{topic}"] = kappa(
             [(grades[row["title"]][topic].best, int(row[column])) for row in again]
+        )
+        figures[f"readers/labelled_dev/{topic}"] = kappa(
+            [(first[column], second[column]) for first, second in zip(read[::2], read[1::2], strict=True)]
         )
     return {path: figure for path, figure in figures.items() if figure}
 

@@ -29,6 +29,7 @@ ORIGIN_NAMES = {
     "labelled": "labelled for this evaluation",
     "recent_labelled": "`recent_labelled_dev`",
     "before": "`labelled_dev`, which the terms were tuned on",
+    "before-again": "the same, as two blind readings grade it",
 }
 
 
@@ -384,7 +385,11 @@ def _readers(figures: Mapping[str, Figure]) -> str:
         f"Cohen's κ of two readers who did not see each other's labels, {counts[0]} articles, {counts[1]} sentences, "
         f"and {counts[2]} texts written with their labels:"
     )
-    return f"{introduction}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences', 'written'], rows)}"
+    again = ", ".join(f"{t} {cell(figures.get(f'readers/labelled_dev/{t}'))}" for t in TOPICS)
+    return (
+        f"{introduction}\n\n{table(['Topic', 'articles, grade', 'any', 'main', 'sentences', 'written'], rows)}\n\n"
+        f"`labelled_dev` was read twice more, by one reader in two orders: κ by grade {again}."
+    )
 
 
 def _missing(report: Report) -> str:

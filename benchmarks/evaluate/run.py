@@ -204,9 +204,8 @@ def _languages_of(labelled: Sequence[LabelledArticle]) -> dict[str, dict[str, in
 def hashes(data: Data) -> dict[str, str]:
     """File or folder → the first digits of its SHA-256; a folder's is that of its files' names and hashes."""
     used = sorted({path for part in PARTS for path in part.needs(data)})
-    lists = [
-        path for name in ("labels", "sentence_labels", "feed_labels", "events") for path in LABELS.glob(f"{name}*.csv")
-    ]
+    names = ("labels", "labelled_dev", "sentence_labels", "feed_labels", "events")
+    lists = [path for name in names for path in LABELS.glob(f"{name}*.csv")]
     committed = [*sorted(lists), WRITTEN, UNSEEN, updates.LABELLED]
     return {
         **{f"data/{path.relative_to(data)}": _digest(path) for path in used},

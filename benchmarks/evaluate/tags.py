@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks.evaluate.labels import LEVELS, TOPICS, LabelledArticle, Sentence
+from benchmarks.evaluate.labels import LEVELS, TOPICS, LabelledArticle, Sentence, read_again
 from benchmarks.evaluate.measures import Figure, f1, precision, recall, share
 from newswatch.article import Level, Tag
 from transforms.language import detect
@@ -76,18 +76,29 @@ def _grades(tags: Sequence[Tag]) -> dict[str, int]:
 def tag_figures(judged: Sequence[Judged]) -> Figures:
     """Every figure of the tags."""
     recent = [j for j in judged if j.article.origin != "before"]
+    by_set = [*judged, *_read_again(judged)]
     figures: dict[str, Figure | None] = {}
     for topic in TOPICS:
         for level in LEVELS:
             for form in FORMS:
                 figures |= _cell(f"tags/{topic}/{level}/{form}", recent, topic, level, form)
             for form in SHOWN:
-                figures |= _slices(f"tags/{topic}/{level}/{form}", judged, recent, topic, level, form)
+                figures |= _slices(f"tags/{topic}/{level}/{form}", by_set, recent, topic, level, form)
         for language, group in sorted(_grouped(recent, lambda j: j.article.language).items()):
             for form in SHOWN:
                 figures[f"tags/{topic}/right/{form}/language={language}"] = _right(group, topic, form)
     figures |= _traps(judged) | _agreement(recent) | {"tags/evidence": _evidence(judged)}
     return {path: figure for path, figure in figures.items() if figure}
+
+
+def _read_again(judged: Iterable[Judged]) -> list[Judged]:
+    """The articles that were tuned on, with the grades of those who read them again."""
+    again = read_again()
+    return [
+        replace(j, article=replace(j.article, origin="before-again", grades=again.get(j.article.id, j.article.grades)))
+        for j in judged
+        if j.article.origin == "before"
+    ]
 
 
 def _pairs(
@@ -112,11 +123,11 @@ def _cell(path: str, recent: Sequence[Judged], topic: str, level: str, form: str
 
 
 def _slices(
-    path: str, judged: Sequence[Judged], recent: Sequence[Judged], topic: str, level: str, form: str
+    path: str, by_set: Sequence[Judged], recent: Sequence[Judged], topic: str, level: str, form: str
 ) -> Iterator[tuple[str, Figure | None]]:
     """F1 by set, language, length and year."""
     groups: list[tuple[str, Sequence[Judged], Callable[[Judged], object]]] = [
-        ("set", judged, lambda j: j.article.origin),
+        ("set", by_set, lambda j: j.article.origin),
         ("language", recent, lambda j: j.article.language),
         ("length", recent, lambda j: length(j.article)),
         ("year", recent, lambda j: period(j.article.year)),

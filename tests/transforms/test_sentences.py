@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.fold import fold
-from transforms.sentences import said_before, spans
+from transforms.sentences import said_before, spans, unwrapped
 
 
 def cut(text: str) -> list[str]:
@@ -66,3 +66,45 @@ SAID_TWICE = {
 @pytest.mark.parametrize(("fields", "repeated"), SAID_TWICE.values(), ids=SAID_TWICE)
 def test_what_is_said_twice_is_known(fields: list[list[str]], repeated: list[list[bool]]) -> None:
     assert said_before(fields) == repeated
+
+
+WRAPPED = (
+    "The ambassadors met in emergency\n"
+    "session today to discuss a dispute over the oil field, said\n"
+    "diplomats. They left with no word to those who waited outside\n"
+    "the hall.\n"
+    "    The second paragraph is indented and begins a new line of\n"
+    "thought.\n\n"
+    "The third follows an empty line."
+)
+
+
+def test_breaks_that_a_width_made_are_blanks() -> None:
+    assert unwrapped(WRAPPED).split("\n") == [
+        "The ambassadors met in emergency session today to discuss a dispute over the oil field, said diplomats. "
+        "They left with no word to those who waited outside the hall.",
+        "    The second paragraph is indented and begins a new line of thought.",
+        "",
+        "The third follows an empty line.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n\n\n",
+        "A headline\n" * 5,
+        "The first of some short lines that end where they like\nand a list\nof things\nthat somebody wrote\nby hand",
+        "会议结束后北约决定增兵并向成员国通报情况各国代表对此表示支持同时要求尽快落实承诺并提高国防开支以应对\n" * 4,
+        ("A paragraph is one long line, as pages have it, and nothing breaks it before its end. " * 2 + "\n") * 4,
+    ],
+)
+def test_other_lines_are_left_as_they_are(text: str) -> None:
+    assert unwrapped(text) == text
+
+
+@given(st.text(alphabet="ab .\n", max_size=400))
+def test_unwrapping_moves_no_character(text: str) -> None:
+    unwrapped_text = unwrapped(text)
+    assert [c for c, was in zip(unwrapped_text, text, strict=True) if c != was and (c, was) != (" ", "\n")] == []

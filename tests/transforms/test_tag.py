@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newswatch.article import Tag
-from transforms.scoring import weight_of
+from transforms.scoring import SENTENCE_FEATURES, weight_of
 from transforms.tag import Tagger
 from transforms.tag_evidence import EVIDENCE_PER_TAG
 from transforms.taxonomy import Taxonomy
@@ -573,11 +573,144 @@ def test_in_a_list_the_alliance_says_something_where_it_acts(
         ("el", "μάθημα για παράδειγμα ΟΗΕ και ΝΑΤΟ"),
         ("pt", "aula sobre negócios, UE e NATO"),
         ("da", "foredrag om loven, EU og Nato"),
+        ("en", "Lecture on the station, the EU and NATO"),
+        ("en", "Lecture on dividends, the EU and NATO"),
+        ("en", "Lecture on a committee, the EU and NATO"),
+        ("de", "Vortrag über das Schicksal von EU und Nato"),
+        ("de", "Vortrag über starke EU und Nato"),
+        ("ro", "curs despre Marea Neagră, UE și NATO"),
+        ("ar", "درس عن طالبان والاتحاد الأوروبي والناتو"),
+        ("ar", "درس عن السلم وعدد السكان في الاتحاد الأوروبي والناتو"),
+        ("he", 'הרצאה על פרסום, האיחוד האירופי ונאט"ו'),
+        ("he", 'הרצאה על הציבור, האיחוד האירופי ונאט"ו'),
+        ("es", "clase sobre salud, la UE y la OTAN"),
+        ("fr", "cours sur la santé mentale, l'UE et l'OTAN"),
+        ("pl", "wykład o zadaniach, UE i NATO"),
+        ("sv", "föreläsning om hotell, EU och Nato"),
+        ("uk", "лекція про планети, ЄС і НАТО"),
+        ("ru", "лекция о сообществах, ЕС и НАТО"),
+        ("bg", "лекция за отговорност, ЕС и НАТО"),
+        ("cs", "přednáška o vyslancích, EU a NATO"),
+        ("tr", "ders: genel karargah, AB ve NATO"),
+        ("nl", "les over beslag, de EU en de NAVO"),
+        ("fi", "luento toimittajista, EU ja Nato"),
+        ("zh", "讲座：各国领导人与欧盟、北约"),
     ],
 )
 def test_words_that_begin_as_acts_do_are_none(tagger: Tagger, language: str, text: str) -> None:
     ((reading, *_), _) = tagger.read("nato", title="", text=f"{text}.", language=language)
     assert weight_of(reading.row) == pytest.approx(0.25)
+
+
+def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
+    text = (
+        "Ministers talked for hours about ports and harbour dues. Neither\n"
+        "of the two delegations said before it left what the North\n"
+        "Atlantic Alliance would decide when the coalition against Islamic\n"
+        "State meets again in the spring, and nobody expected it to say\n"
+        "so before then.\n"
+    )
+    for topic, name in (
+        ("nato", "North\nAtlantic Alliance"),
+        ("counter-terrorism", "coalition against Islamic\nState"),
+    ):
+        ((reading, *_), _) = tagger.read(topic, title="", text=text, language="en")
+        assert [text[e.start : e.end] for e in reading.evidence if e.text == name] == [name]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "terrorism"),
+    [
+        ("en", "GUERRILLAS KIDNAPPED TWO GEOLOGISTS NEAR THE RIVER PORT AND RELEASED THEIR DRIVER", True),
+        ("en", "Two geologists abducted by the ELN are free after six weeks", True),
+        ("en", "Kidnappers took a banker and asked his family for a ransom", False),
+        ("en", "Guerrilla marketing: a beer brand abducts its own billboard", False),
+        ("en", "The father of an EPL striker was kidnapped on his way home", False),
+        ("es", "Dos ingenieros fueron secuestrados por la guerrilla en la frontera", True),
+        ("es", "Un empresario fue secuestrado por una banda que pidió rescate", False),
+        ("fr", "Un géologue a été enlevé par la guérilla près du fleuve", True),
+        ("pt", "Engenheiro é sequestrado pela guerrilha na fronteira", True),
+        ("de", "Zwei Geologen wurden von der ELN entführt", True),
+        ("it", "Due geologi rapiti dai guerriglieri", True),
+    ],
+)
+def test_a_kidnapping_is_terrorism_where_guerrillas_kidnap(
+    tagger: Tagger, language: str, text: str, *, terrorism: bool
+) -> None:
+    tags = tagger.tag(title="", text=f"{text}.", language=language).tags
+    assert any(tag.tag == "counter-terrorism" for tag in tags) is terrorism
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "named"),
+    [
+        ("et", "Eesti liitus NATOga 2004. aastal", "nato"),
+        ("et", "Põhja-Atlandi Nõukogu pidas erakorralise istungi", "nato"),
+        ("et", "Terrorirünnakus hukkus kümme inimest", "counter-terrorism"),
+        ("et", "Natuke sadas vihma", ""),
+        ("lv", "Ziemeļatlantijas padome sasauca ārkārtas sēdi", "nato"),
+        ("lv", "Teroraktā gāja bojā desmit cilvēki", "counter-terrorism"),
+        ("lv", "Natālija dzied korī", ""),
+        ("lt", "Šiaurės Atlanto Taryba sušaukė neeilinį posėdį", "nato"),
+        ("lt", "Teismas nuteisė teroristą", "counter-terrorism"),
+        ("lt", "Natos knygoje muzika lengva", ""),
+        ("sr", "Северноатлантски савет сазвао је хитну седницу", "nato"),
+        ("sr", "Суд је осудио терористу на доживотну казну", "counter-terrorism"),
+        ("sr", "Ната пева у хору", ""),
+    ],
+)
+def test_languages_without_articles_know_the_names(tagger: Tagger, language: str, text: str, named: str) -> None:
+    tags = tagger.tag(title="", text=f"{text}.", language=language).tags
+    assert {tag.tag.split("/")[0] for tag in tags} == ({named} if named else set())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "cue"),
+    [
+        ("tr", "Terör konulu toplantı Ankara'da oldu", "harm"),
+        ("tr", "Hükümet terör konusunu açtı", "law"),
+        ("tr", "Romanya terör konusunu açtı", "culture"),
+        ("pl", "W listopadzie mówiono o terroryzmie", "measures"),
+        ("ro", "S-a vorbit despre terorism, inclusiv la radio", "measures"),
+        ("he", "דיברו על טרור במשטרה", "state"),
+        ("nl", "Politieke partijen spraken over terrorisme", "law"),
+        ("el", "Μίλησε για χαρακτηριστικά της τρομοκρατίας", "measures"),
+        ("bg", "Арестович говори за тероризъм", "law"),
+    ],
+)
+def test_words_that_begin_as_cues_do_are_none(tagger: Tagger, language: str, text: str, cue: str) -> None:
+    names = (*SENTENCE_FEATURES, *tagger.taxonomy.topics["counter-terrorism"].scoring.sentence.contexts)
+    ((reading,), _) = tagger.read("counter-terrorism", title="", text=f"{text}.", language=language)
+    assert reading.row[names.index(cue)] == 0
+
+
+def test_what_only_passes_by_is_no_tag_however_short_the_text(tagger: Tagger) -> None:
+    text = "The gun lobby's extremists have one goal: to mob every senator until nobody dares to speak of it again."
+    ((reading,), _) = tagger.read("counter-terrorism", title="", text=text, language="en")
+    assert reading.passing
+    assert not tagger.tag(title="", text=text, language="en").tags
+
+
+@pytest.mark.parametrize(
+    ("topic", "language", "with_name", "name"),
+    [
+        ("counter-terrorism", "de", "Terrorismus-Bekämpfung", "Terrorismus"),
+        ("counter-terrorism", "ru", "уровень террористической опасности", "террористы"),
+        ("counter-terrorism", "en", "anti-terrorism measures", "terrorism"),
+        ("nato", "ru", "силы реагирования НАТО", "НАТО"),
+        ("nato", "fr", "l'article 5 de l'Otan", "l'Otan"),
+        ("nato", "ko", "나토 조약", "나토"),
+    ],
+)
+def test_a_phrase_weighs_no_less_than_the_name_in_it(
+    tagger: Tagger, topic: str, language: str, with_name: str, name: str
+) -> None:
+    peaks = []
+    for text in (with_name, name):
+        ((reading,), _) = tagger.read(topic, title="", text=f"{text}.", language=language)
+        peaks.append(reading.row[SENTENCE_FEATURES.index("peak")])
+        assert reading.row[SENTENCE_FEATURES.index("plain")] == 1
+    assert peaks[0] >= 0.9 * peaks[1]
 
 
 def test_an_alliance_is_known_once_it_was_named(tagger: Tagger) -> None:

@@ -69,6 +69,22 @@ def test_the_third_reading_is_of_the_unread_half_and_the_fresh_articles_of_none(
     assert not {row["id"] for row in fresh} & {row["id"] for row in rows("labels")}
 
 
+def test_the_two_readings_of_labelled_dev_are_of_the_same_articles() -> None:
+    read = rows("labelled_dev_again")
+    assert [(row["id"], row["reading"]) for row in read] == sorted((row["id"], row["reading"]) for row in read)
+    first, second = ([row["id"] for row in read if row["reading"] == n] for n in ("1", "2"))
+    assert first == second
+    assert len(set(first)) == 157
+    assert {row[f"{c}_doubt"] for row in read for c in TOPICS.values()} == {"", "01", "12", "02"}
+
+
+def test_what_two_readings_differ_in_is_in_doubt() -> None:
+    again = labels.read_again()
+    assert again["D0040"]["nato"] == Grade(1)
+    assert again["D0122"]["nato"] == Grade(0)
+    assert again["D0110"]["counter-terrorism"] == Grade(0, "01")
+
+
 def test_grades_doubts_and_traps_are_well_formed() -> None:
     for row in [*rows("labels"), *rows("labels_second"), *rows("labels_again"), *rows("feed_labels")]:
         for column in TOPICS.values():

@@ -79,6 +79,14 @@ def test_articles_that_were_tuned_on_stand_apart() -> None:
     assert found["tags/nato/any/whole/both"].cases == 1
 
 
+def test_articles_that_were_read_again_are_judged_both_ways() -> None:
+    missed = an_article("D0040", origin="before", grades={"nato": Grade(0), "counter-terrorism": Grade(0)})
+    unread = an_article("D-", origin="before")
+    found = tag_figures([judged(missed, NONE), judged(unread, NATO_MAIN)])
+    assert found["tags/nato/any/whole/set=before"].value == 1
+    assert found["tags/nato/any/whole/set=before-again"].value == pytest.approx(2 / 3)
+
+
 def test_main_needs_the_tag_main() -> None:
     found = tag_figures([judged(an_article(), {**NONE, "nato": 1})])
     assert found["tags/nato/any/whole/build"].value == 1
