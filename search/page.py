@@ -14,7 +14,7 @@ from search.asked import Sort, order, ranked, to_query
 from search.asking import Answer, Request, ask_all
 from search.facets import Timeline
 from search.filter_clauses import Own
-from search.meant import Meant
+from search.meant import Meant, Unmeant
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.results import Results
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
@@ -46,7 +46,7 @@ class Page:
     all_of: str | None
     """The facet of which all values are counted."""
     own: Own
-    meant: Callable[[], Meant | None] | None = None
+    meant: Callable[[], Meant | Unmeant] | None = None
     """What the words mean, where the page also goes by that."""
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""

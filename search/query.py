@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.errors import QueryError
+from newswatch.errors import NewswatchError, QueryError, StoreError
 from search import personal
 from search.asked import (
     Sort,
@@ -21,11 +20,11 @@ from search.asked import (
     understood,
     wording_of,
 )
-from search.asking import explain_refusal
+from search.asking import explain_refusal, first_line
 from search.by_meaning import ADDED, FIRST, near, nearer_first
 from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
-from search.meant import Meant, encoding
+from search.meant import Meant, Unmeant, count_failure, meant_soon
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -35,7 +34,6 @@ from store.names import Names
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
 Json = dict[str, Any]
-_log = logging.getLogger(__name__)
 
 MAX_WINDOW = 10_000
 """Maximum offset of a page, which is Elasticsearch's limit; `search.export` has none."""
@@ -65,7 +63,8 @@ def find(
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
     `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name; with it,
-    the first rows are ordered by meaning too.
+    the first rows are ordered by meaning too. If they can't be, the page has the order of the words, and says why
+    (`Results.unmeant`).
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -78,8 +77,10 @@ def find(
         return _with_similar(page, vectors)
     if not (vectors and parsed.words and sort == "relevance"):
         return _found(page)
-    with encoding(parsed.words) as meant:
-        return _found(replace(page, meant=meant))
+    results = _found(replace(page, meant=meant_soon(parsed.words)))
+    if results.unmeant:
+        count_failure(results.unmeant)
+    return results
 
 
 def _with_similar(page: _Search, vectors: bool) -> Results:
@@ -157,23 +158,27 @@ class _Search(Page):
     def _nearest_first(self, clause: Json) -> Results:
         """The page of what `clause` finds, above all what is near to the words, if that can be searched for."""
         meant = self.meant() if self.meant else None
-        if meant is None:
+        if not isinstance(meant, Meant):
             return self.read(clause)
         nearest = near(meant, ADDED, replace(self, scores=()).query(clause), boost=FIRST)
         try:
             return replace(self, scores=(*self.scores, nearest)).read(clause)
         except QueryError as error:
-            _log.warning("A page is not ordered by meaning: %s", error)
-            return self.read(clause)
+            return replace(self.read(clause), unmeant=_not_searched(error))
 
     def _by_meaning(self, found: Results, has: Json) -> Results:
         """The page as `by_meaning.nearer_first` orders and fills it; what is added excludes what `has` finds."""
         if self.offset:
             return self._moved_down(found) if found.relaxed else found
         meant = self.meant() if self.meant else None
-        if meant is None:
+        if isinstance(meant, Unmeant):
+            return replace(found, unmeant=meant)
+        if meant is None or found.unmeant:
             return found
-        added = self._added(found, has, meant) if found.relaxed else ()
+        try:
+            added = self._added(found, has, meant) if found.relaxed else ()
+        except (QueryError, StoreError) as error:
+            return replace(nearer_first(found, meant, self.size), unmeant=_not_searched(error))
         return nearer_first(found, meant, self.size, added)
 
     def _moved_down(self, found: Results) -> Results:
@@ -199,12 +204,12 @@ class _Search(Page):
         return [hit for hit in near if hit.article.story_id not in later]
 
     def _near(self, meant: Meant, except_: tuple[Json, ...]) -> Sequence[Hit]:
-        """What is nearest to the words; nothing if Elasticsearch can't search for it now, and the log says so."""
+        """What is nearest to the words."""
         most = min(self.size, ADDED)
         others = replace(self, size=most, with_facets=False, except_=except_)
         k = ARTICLES_A_STORY * most if self.by_story else most
-        try:
-            return others.read(near(meant, k, others.query({"match_all": {}}))).hits
-        except QueryError as error:
-            _log.warning("Nothing is added by meaning: %s", error)
-            return ()
+        return others.read(near(meant, k, others.query({"match_all": {}}))).hits
+
+
+def _not_searched(error: NewswatchError) -> Unmeant:
+    return Unmeant(f"Elasticsearch could not search by meaning ({first_line(error)})")

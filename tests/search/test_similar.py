@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -11,8 +13,10 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
+from search.by_meaning import near
 from search.export import every
 from search.extract_filters import extract_filters
+from search.meant import Failures, Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
@@ -182,3 +186,28 @@ def test_a_vector_that_cant_be_read_costs_no_page(es: Elasticsearch, names: Name
             assert [problem.subject for problem in bulkhead.problems] == [f"{index}/{best.id}"]
     finally:
         es.update(index=index, id=best.id, doc={"meaning": {"vector": was}}, refresh=True)
+
+
+@slow
+@pytest.mark.parametrize("broken", ["clause", "added", "encoder"])
+def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    plain = find(es, names, query, now=NOW)
+    monkeypatch.setattr("search.meant._failures", Failures())
+
+    def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float = 1.0) -> dict[str, Any]:
+        refused = broken == "clause" or boost == 1.0
+        return near(replace(meant, vector=meant.vector[:9]) if refused else meant, k, query, boost)
+
+    if broken == "encoder":
+        monkeypatch.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it is switched off"))
+    else:
+        monkeypatch.setattr("search.query.near", too_short)
+    found = ask(es, names, query)
+    assert {hit.article.id for hit in found.hits} == {hit.article.id for hit in plain.hits} or broken == "added"
+    assert (found.total, len(found.hits), found.similar) == (plain.total, len(plain.hits), 0)
+    assert found.unmeant
+    assert ("switched off" if broken == "encoder" else "dimension") in found.unmeant.reason
+    assert failures().count == 1
