@@ -68,7 +68,7 @@ def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit]
     cosines = _cosines(head, meant)
     head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]})
     filled = full if full < len(rows) else None
-    unmeant = None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER
+    unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
     return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new), unmeant=unmeant)
 
 

@@ -56,6 +56,11 @@ class Unmeant:
     """This machine has no encoder: nothing has failed."""
 
 
+def not_searched(why: str) -> Unmeant:
+    """Elasticsearch has refused or failed."""
+    return Unmeant(f"Elasticsearch could not search by meaning ({why})")
+
+
 def told(unmeant: Unmeant | None, *, by_name: bool) -> str:
     """What a page says of it: a sentence, or nothing. An absent encoder counts if vectors were asked for `by_name`."""
     if unmeant is None or (unmeant.is_absent and not by_name):

@@ -9,7 +9,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from newswatch.errors import NewswatchError, QueryError, StoreError
+from newswatch.errors import QueryError
 from search import personal
 from search.asked import (
     Sort,
@@ -24,7 +24,7 @@ from search.asking import explain_refusal, first_line
 from search.by_meaning import ADDED, FIRST, near, nearer_first
 from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
-from search.meant import Meant, Unmeant, count_failure, meant_soon
+from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -122,26 +122,26 @@ class _Search(Page):
 
     def find(self) -> Results:
         """The page by the words, and by their meaning if `meant` has it."""
-        found, has = self._by_words()
-        return self._by_meaning(found, has) if self.meant else found
+        found, near = self._by_words()
+        return self._by_meaning(found, near) if self.meant else found
 
-    def _by_words(self) -> tuple[Results, Json]:
-        """The page by the words, and the clause for what it counts."""
+    def _by_words(self) -> tuple[Results, tuple[Hit, ...]]:
+        """The page by the words, and what is near to them where no article has all."""
         fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
         if not self.parsed.words:
-            clause = text_query(self.parsed.text, fields)
-            return self.read(clause), clause
+            return self.read(text_query(self.parsed.text, fields)), ()
         asked = wording_of(self.parsed, self.names)
         clause = has_all(asked, fields)
         scored = self
         if self.sort == "relevance":
             scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
         results = scored.read(clause)
+        near: tuple[Hit, ...] = ()
         if results.total == 0 and len(asked.words) > 1:
             clause = most_words(asked.words, fields)
-            results = scored._nearest_first(clause)
+            results, near = scored._with_most(clause)
             results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
-        return scored._filled_up(results, clause, any_word(asked, fields)), clause
+        return scored._filled_up(results, clause, any_word(asked, fields)), near
 
     def _filled_up(self, results: Results, has: Json, some: Json) -> Results:
         """A first page that is not full, best first, with articles below that `has` does not find and `some` does."""
@@ -155,31 +155,33 @@ class _Search(Page):
         place = len(results.hits) if results.filled is None else results.filled
         return replace(results, hits=results.hits + more, filled=place)
 
-    def _nearest_first(self, clause: Json) -> Results:
-        """The page of what `clause` finds, above all what is near to the words, if that can be searched for."""
+    def _with_most(self, clause: Json) -> tuple[Results, tuple[Hit, ...]]:
+        """The page of what `clause` finds, above all what is near to the words; and what is near beside it."""
         meant = self.meant() if self.meant else None
         if not isinstance(meant, Meant):
-            return self.read(clause)
-        nearest = near(meant, ADDED, replace(self, scores=()).query(clause), boost=FIRST)
+            return self.read(clause), ()
+        plain = replace(self, scores=())
+        nearest = replace(self, scores=(*self.scores, near(meant, ADDED, plain.query(clause), FIRST)))
+        others = replace(plain, except_=(*self.except_, clause)).query({"match_all": {}})
+        beside = None if self.offset else near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
         try:
-            return replace(self, scores=(*self.scores, nearest)).read(clause)
+            results, more = nearest.read_beside(clause, beside, min(self.size, ADDED))
         except QueryError as error:
-            return replace(self.read(clause), unmeant=_not_searched(error))
+            return replace(self.read(clause), unmeant=not_searched(first_line(error))), ()
+        if isinstance(more, Unmeant):
+            return replace(results, unmeant=more), ()
+        return results, more
 
-    def _by_meaning(self, found: Results, has: Json) -> Results:
-        """The page as `by_meaning.nearer_first` orders and fills it; what is added excludes what `has` finds."""
+    def _by_meaning(self, found: Results, near: Sequence[Hit]) -> Results:
+        """The page as `by_meaning.nearer_first` orders and fills it."""
         if self.offset:
             return self._moved_down(found) if found.relaxed else found
         meant = self.meant() if self.meant else None
         if isinstance(meant, Unmeant):
             return replace(found, unmeant=meant)
-        if meant is None or found.unmeant:
+        if meant is None:
             return found
-        try:
-            added = self._added(found, has, meant) if found.relaxed else ()
-        except (QueryError, StoreError) as error:
-            return replace(nearer_first(found, meant, self.size), unmeant=_not_searched(error))
-        return nearer_first(found, meant, self.size, added)
+        return nearer_first(found, meant, self.size, near if found.relaxed else ())
 
     def _moved_down(self, found: Results) -> Results:
         """A further page, which begins as many rows earlier as the first page has added ones."""
@@ -192,24 +194,3 @@ class _Search(Page):
         further = moved.hits[: max(0, moved.rows - start)]  # without what fills up a first page
         hits = (*first.hits[self.offset :], *further)[: self.size]
         return replace(moved, hits=hits, filled=0, similar=first.similar)
-
-    def _added(self, found: Results, has: Json, meant: Meant) -> Sequence[Hit]:
-        """What is nearest to the words and on no page of `found`, which has what the clause `has` finds."""
-        own = replace(found, hits=found.hits[: found.rows])
-        near = self._near(meant, (has, *self.shown_stories(own)))
-        if not (self.by_story and near and found.rows > len(own.hits)):
-            return near
-        stories = sorted({hit.article.story_id for hit in near})
-        later = self._sizes({"sizes": self._search([self._sizes_search(stories, self.query(has))])[0]})
-        return [hit for hit in near if hit.article.story_id not in later]
-
-    def _near(self, meant: Meant, except_: tuple[Json, ...]) -> Sequence[Hit]:
-        """What is nearest to the words."""
-        most = min(self.size, ADDED)
-        others = replace(self, size=most, with_facets=False, except_=except_)
-        k = ARTICLES_A_STORY * most if self.by_story else most
-        return others.read(near(meant, k, others.query({"match_all": {}}))).hits
-
-
-def _not_searched(error: NewswatchError) -> Unmeant:
-    return Unmeant(f"Elasticsearch could not search by meaning ({first_line(error)})")
