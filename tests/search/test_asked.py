@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from newswatch.topics import Topics
 from search.asked import understood
+from search.ranking import any_word, scores
+from search.words import wording
 from store.names import Names
 
 
@@ -25,3 +30,11 @@ def test_a_question_and_a_date_are_plain_words(query: str, words: tuple[str, ...
 @pytest.mark.parametrize("query", ["nat?", "is n?to old?", "a AND b?", "title:x b?", '"a b" c?', '"what ?"'])
 def test_what_may_be_a_pattern_stays_one(query: str) -> None:
     assert understood(query, Names()).words == ()
+
+
+def test_a_pasted_text_is_looked_for_as_it_is() -> None:
+    topics, question = Topics(), wording([f"word{n}" for n in range(30)])
+    pasted = replace(question, words=(*question.words, "more"))
+    assert len(scores(question, ("title", "text"), topics)) > 30
+    assert len(scores(pasted, ("title", "text"), topics)) == 1
+    assert [*any_word(pasted, ("title", "text"))] == ["multi_match"]

@@ -13,7 +13,8 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
-from search.by_meaning import near
+from search.asking import Answer, ask_all
+from search.by_meaning import ADDED, near
 from search.export import every
 from search.extract_filters import extract_filters
 from search.meant import Failures, Meant, Unmeant, failures
@@ -197,8 +198,8 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
     plain = find(es, names, query, now=NOW)
     monkeypatch.setattr("search.meant._failures", Failures())
 
-    def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float = 1.0) -> dict[str, Any]:
-        refused = broken == "clause" or boost == 1.0
+    def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
+        refused = broken == "clause" or k > ADDED
         return near(replace(meant, vector=meant.vector[:9]) if refused else meant, k, query, boost)
 
     if broken == "encoder":
@@ -211,3 +212,41 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
     assert found.unmeant
     assert ("switched off" if broken == "encoder" else "dimension") in found.unmeant.reason
     assert failures().count == 1
+
+
+@slow
+def test_a_slice_that_cant_be_searched_by_meaning_costs_no_row_of_the_others(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    monkeypatch.setattr("search.meant._failures", Failures())
+    plain = find(es, names, query, now=NOW)
+    vector = {"type": "dense_vector", "dims": 8, "element_type": "byte"}
+    index = f"{names.articles}-of-8-dimensions"
+    es.indices.create(index=index, mappings={"properties": {"vector": vector}}, aliases={names.articles: {}})
+    try:
+        es.index(index=index, id="1", document={"vector": [1] * 8}, refresh=True)
+        found = ask(es, names, query)
+    finally:
+        es.indices.delete(index=index)
+    assert {hit.article.id for hit in found.hits} == {hit.article.id for hit in plain.hits}
+    assert (found.total, found.similar) == (plain.total, 0)
+    assert found.unmeant
+
+
+@slow
+def test_a_page_where_no_article_has_all_words_takes_three_round_trips(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counted(*told: Any, **more: Any) -> list[Answer]:
+        asked.append(len(told[3]))
+        return ask_all(*told, **more)
+
+    monkeypatch.setattr("search.page.ask_all", counted)
+    found = ask(
+        es, names, "ferry capsized storm passengers shipwreck", by_story=True, with_facets=True, with_story=True
+    )
+    assert found.similar == 3
+    assert len(asked) == 3, "all words; most of them, with what is near; and the articles themselves"
