@@ -13,6 +13,7 @@ from time import sleep
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
@@ -133,6 +134,7 @@ def search(
 
 
 def _find(context: Context, query: str, size: int, order: Sort, stories: bool, facets: bool, as_json: bool) -> None:
+    from search.meant import told
     from search.query import find
 
     now = context.clock()
@@ -151,11 +153,12 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if results.relaxed:
         also = ", or mean the same" if results.similar else ""
         err.print(f"[yellow]No article has all of these words. These have some of them{also}:[/]")
+    if unmeant := told(results.unmeant, by_name="vectors" in context.settings.model_fields_set):
+        err.print(f"[yellow]{escape(unmeant)}[/]")
     if as_json:
         for place, hit in enumerate(results.hits):
             emit_json(
                 {
-                    "score": hit.score,
                     "highlights": hit.highlights,
                     "stand_ins": hit.stand_ins,
                     "copy": hit.copy,

@@ -91,6 +91,7 @@ class Found:
 
     article: ArticleShape
     score: float
+    """How well the words fit. It compares rows of one answer that have all of the words, and no others."""
     highlights: Mapping[str, tuple[str, ...]]
     """Field → passages; what matches stands between U+E000 and U+E001."""
     matching: int

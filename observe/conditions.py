@@ -19,6 +19,7 @@ from newswatch.texts import cut_short
 from observe.condition import Condition, Severity, worst_first
 from observe.keys import ending_keys
 from observe.pulse import FileState, Pulse
+from search.meant import failures
 from store.configuration import SETTINGS
 from transforms.encoder import why_none
 
@@ -504,13 +505,23 @@ def _watched(pulse: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: 
 
 
 def _vectors(_: Pulse, settings: Settings) -> Iterator[Condition]:
-    """Only where vectors were asked for by name: all works without them, so the default promises nothing."""
+    """An absent encoder only where vectors were asked for by name: all works without, so the default promises nothing.
+    Searches that failed are those of the process that asks.
+    """
     if "vectors" in settings.model_fields_set and settings.vectors and (reason := why_none(tried=True)):
         yield Condition(
             "vectors",
             Severity.WARNING,
             f"NEWSWATCH_VECTORS is true, but stories can't be joined across languages: {_reason(reason)}",
             "Install the encoder on every machine that runs tasks, or set NEWSWATCH_VECTORS to false.",
+        )
+    failed = failures()
+    if settings.vectors and failed.is_recent:
+        yield Condition(
+            "vectors",
+            Severity.WARNING,
+            f"{failed.count} searches since this server began went by words only, the last as {_reason(failed.last)}",
+            "They find what they did, in the order of the words. The server's log has each.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +24,8 @@ from store.names import Names
 Sort = Literal["relevance", "time"]
 Json = dict[str, Any]
 
+_QUESTION: Final = re.compile(r"\s*\S+\s[^?]*\w(\?+)\s*", re.DOTALL)
+"""Several words and a question mark at the end; a single one (`nat?`) is a pattern."""
 _HALF_LIFE: Final = "30d"
 """Age at which half of the bonus for recency is gone."""
 _NEWER: Final = 0.1
@@ -96,10 +99,20 @@ def understood(query: str, names: Names) -> Parsed:
     Raises:
         QuerySyntaxError, TooCostlyError: those of `parse`.
     """
-    parsed = parse(query)
+    parsed = _asked(parse(query))
     if parsed.words or not parsed.text.strip():
         return parsed
     return replace(parsed, text=with_entities(parsed.text, names.taxonomy_in_force()))
+
+
+def _asked(parsed: Parsed) -> Parsed:
+    """A question (`who leads al-Qaeda?`) without its mark, which Lucene would take for a wildcard."""
+    question = None if parsed.words else _QUESTION.fullmatch(parsed.text)
+    if question is None:
+        return parsed
+    start, end = question.span(1)
+    plain = parse(parsed.query[:start] + " " * (end - start) + parsed.query[end:])
+    return plain if plain.words else parsed
 
 
 def wording_of(parsed: Parsed, names: Names) -> Wording:

@@ -31,6 +31,9 @@ PROBE_S: Final = 5
 TIMEOUT: Final = f"{SEARCH_S}s"
 """The `timeout` in the body of a search."""
 
+WHOLE: Final = "_whole"
+"""In the body of a search for `ask_all`: an index that fails makes it an error, instead of costing what it has."""
+
 Answer = Mapping[str, Any]
 Request = tuple[str | Sequence[str], Mapping[str, Any]]
 """The index or indices to search, and the body."""
@@ -78,7 +81,7 @@ def ask_all(
     Raises:
         QueryError, NotFoundError, StoreError: those of `ask`, for the first other request that failed.
     """
-    lines = [line for index_, body in requests for line in ({"index": index_}, {**body, "timeout": TIMEOUT})]
+    lines = [line for request in requests for line in _lines(request)]
     with answering(es, index, typed):
         response = impatient(es).msearch(searches=lines)
     answers = [_complete(answer) for answer in response["responses"]]
@@ -88,6 +91,13 @@ def ask_all(
         if "error" in answer:
             raise _refusal(es, index, typed, answer, response.meta)
     return answers
+
+
+def _lines(request: Request) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What `_msearch` takes for a search: its header and its body."""
+    index, body = request
+    header = {"index": index} | ({"allow_partial_search_results": False} if body.get(WHOLE) else {})
+    return header, {**{name: part for name, part in body.items() if name != WHOLE}, "timeout": TIMEOUT}
 
 
 def _complete(answer: Answer) -> Answer:
@@ -104,10 +114,15 @@ def _refusal(es: Elasticsearch, index: str, typed: str, answer: Answer, meta: Ap
         return QueryError(refused(typed, answer["error"]))
     if status == HTTPStatus.GATEWAY_TIMEOUT:
         return too_slow(typed)
-    reason = str(answer["error"].get("reason") or answer["error"].get("type"))
+    told = str(answer["error"].get("reason") or answer["error"].get("type"))
     kind = NotFoundError if status == HTTPStatus.NOT_FOUND else ApiError
-    error = kind(reason, replace(meta, status=status), dict(answer))
+    error = kind(told, replace(meta, status=status), dict(answer))
     return error if status == HTTPStatus.NOT_FOUND else verdict(es, index, typed, error)
+
+
+def reason(answer: Answer) -> str:
+    """Why a search of `ask_all` failed, in one line."""
+    return _reason(answer["error"])
 
 
 def count(es: Elasticsearch, index: str, typed: str, query: Mapping[str, Any]) -> int:

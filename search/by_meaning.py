@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from search.meant import Meant
+from search.meant import Meant, Unmeant
 from search.results import Hit, Results
 from transforms.encoder import cosine, packed
 
@@ -29,6 +29,8 @@ _RAISED: Final = FIRST / 2
 """Minimum score of what such a clause has found: Elasticsearch gives (1 + cosine) / 2 for a neighbour."""
 _LOOKED: Final = 200
 """Articles that the search for neighbours looks at in each segment."""
+
+OF_ANOTHER: Final = Unmeant("these articles have vectors of another encoder; `newswatch encode` makes them anew")
 
 
 def neighbours(vector: str, k: int, least: float, filters: Sequence[Json]) -> Json:
@@ -63,9 +65,11 @@ def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit]
     full = len(found) if results.filled is None else results.filled
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
     head = rows[:_REORDERED]
-    head = nearest_first(head, _cosines(head, meant), {hit.article.id for hit in found[:full]})
+    cosines = _cosines(head, meant)
+    head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]})
     filled = full if full < len(rows) else None
-    return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new))
+    unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
+    return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new), unmeant=unmeant)
 
 
 def _row(hit: Hit, by_story: bool) -> str:

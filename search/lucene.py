@@ -1,8 +1,8 @@
 """Rewrites a query as people type it with the characters that Lucene's parser expects. Pure.
 
 For its author, a query means what it looks like: “typographic” quotes are quotes, invisible marks are nothing, and
-`09:30` or `НАТО:саммит` names no field. Lucene silently takes the first for letters, the second for parts of words and
-the third for fields that don't exist.
+`09:30` or `НАТО:саммит` names no field, and `9/11` no regular expression. Lucene silently takes the first for letters,
+the second for parts of words and the third for fields that don't exist.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HEBREW: Final = re.compile(f"[{HEBREW}]")
 _GERESHAYIM: Final = "״"
 _IN_HEBREW: Final = '"“”„＂'
 _MARKED: Final = re.compile(rf"""[{"".join(sign for sign in _CLOSING if sign != '"')}]|\w"\w""")
-_NOTABLE: Final = re.compile(rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]")
+_NOTABLE: Final = re.compile(rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]|\w/\w|\s\?")
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
     r"""|(?P<prefix>[+!-]*)(?P<name>(?:[^\s()"\[\]{}:\\/]|\\.)*):(?P<rest>[^\s()"\[\]{}]*)"""
@@ -64,8 +64,13 @@ _TOKENS: Final = re.compile(
     re.DOTALL,
 )
 """Phrases, ranges, separators, a name with a colon and its value, regular expressions, words."""
+_NO_WORD: Final = frozenset('"/[{')
+"""What phrases, regular expressions and ranges begin with."""
 _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _VALUE: Final = re.compile(r"[^\s)/\\]")
+_SLASH: Final = re.compile(r"(?<=\w)/(?=\w)")
+"""In 9/11: for Lucene, it would begin a regular expression."""
+_MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?")
 _SEPARATORS: Final = str.maketrans({":": COLON, "/": "\u2215", "\\": "\u2216"})
 _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|<>"}
 """Lucene's special characters → similar ones without a meaning for Lucene, at which the analyzers split words."""
@@ -204,14 +209,18 @@ def _amid_word(query: str, place: int) -> bool:
 
 
 def _with_fields(query: str) -> str:
-    if ":" not in query:
+    if _MISREAD.search(query) is None:
         return query
     pieces: list[str] = []
     end = 0
     while token := _TOKENS.match(query, end):
         name, end = token["name"], token.end()
         value = token.end("name") + 1
-        if name is None or _is_compared(query, value) or _is_like_a_field(query, name, value):
+        if pieces and not token[0].strip("?"):
+            pieces.append(" " * len(token[0]))  # "Qui dirige Al-Qaïda ?"
+        elif name is None and token[0].lstrip("+!-")[:1] not in _NO_WORD:
+            pieces.append(_SLASH.sub("\u2215", token[0]))
+        elif name is None or _is_compared(query, value) or _is_like_a_field(query, name, value):
             pieces.append(token[0])
         elif is_field(name) or is_slip(name):
             # A value that may be a regular expression is a token of its own.

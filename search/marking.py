@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -11,7 +11,7 @@ from newswatch.article import Article
 from newswatch.topics import Topics
 from search.highlight import searched_fields, unmarked
 from search.lucene import as_lucene
-from search.ranking import loosely
+from search.ranking import is_pasted, loosely, together
 from search.syntax import Parsed, parts
 from search.words import (
     Wording,
@@ -47,7 +47,10 @@ def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]
     """
     fields = searched_fields(analyzer)
     if parsed.words:
-        words = [word for word in wording(parsed.words).words if not is_small_acronym(word)]
+        asked = wording(parsed.words)
+        if is_pasted(asked):
+            return [together(asked, fields)]
+        words = [word for word in asked.words if not is_small_acronym(word)]
         strict = [_as_written(f'"{word}"' if is_dense(word) else word, fields) for word in words]
         return strict + ([clause for word in words for clause in loosely(word, fields)] if loose else [])
     return [_as_written(part, fields) for part in parts(as_lucene(parsed.text))[:_PARTS]]
@@ -123,7 +126,7 @@ def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text
     entity = next(entities, None)
     if entity:
         yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
-    tags = (one for one in article.tags if _is_called(word, topics.words([one.tag])))
+    tags = (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
     tag = next(tags, None)
     if tag and not (entity and _is_same(word, topics.path(tag.tag))):
         yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
@@ -138,7 +141,8 @@ def _is_same(word: str, other: str) -> bool:
     return fold(word).text == fold(other).text
 
 
-def _is_called(word: str, names: Iterable[str]) -> bool:
+@lru_cache(maxsize=2_000)  # of a page, most articles have the same few entities and topics, with dozens of names
+def _is_called(word: str, names: tuple[str, ...]) -> bool:
     return any(_is_named(word, name) for name in names)
 
 

@@ -1,13 +1,17 @@
-"""What a query's words mean, as a vector: encoded once per process, while Elasticsearch searches for the words."""
+"""What a query's words mean, as a vector: encoded once per process, while Elasticsearch searches for the words.
+
+Whatever fails here costs a page its order by meaning, never the page: `Unmeant` says why, on the page, in the log, and
+in the process's own count of failures, from which `newswatch check` and the metrics tell it.
+"""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -22,6 +26,13 @@ _log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 60.0
 """Seconds after which words that could not be encoded are tried again."""
+RECENT_S: Final = 900.0
+"""Seconds for which a failure counts as one of now."""
+BUDGET_S: Final = 2.0
+"""Seconds that a page waits for its words to be encoded, which takes tens of milliseconds. What comes later is kept for
+the next page."""
+_AT_ONCE: Final = 8
+"""Queries that may be encoded at the same time. An encoder that hangs holds so many threads, and no more."""
 _MOST_KEPT: Final = 1_000
 """Queries whose vectors are kept: 12 kB each."""
 
@@ -35,6 +46,31 @@ class Meant:
     """The encoder's name: vectors of two must not be compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unmeant:
+    """Why a page does not go by what the words mean, though it should."""
+
+    reason: str
+    """As the end of a sentence."""
+    is_absent: bool = False
+    """This machine has no encoder: nothing has failed."""
+
+
+def not_searched(why: str) -> Unmeant:
+    """Elasticsearch has refused or failed."""
+    return Unmeant(f"Elasticsearch could not search by meaning ({why})")
+
+
+def told(unmeant: Unmeant | None, *, by_name: bool) -> str:
+    """What a page says of it: a sentence, or nothing. An absent encoder counts if vectors were asked for `by_name`."""
+    if unmeant is None or (unmeant.is_absent and not by_name):
+        return ""
+    return f"Ordered by the words only, not by their meaning: {unmeant.reason}."
+
+
+ABSENT: Final = Unmeant("this server has no encoder", is_absent=True)
+
+
 class NotEncodedError(NewswatchError):
     """The encoder could not encode the words; the log has its reason."""
 
@@ -43,9 +79,11 @@ def meant(words: Sequence[str]) -> Meant | None:
     """What the words mean; None if this machine has no encoder.
 
     Raises:
-        NotEncodedError: the encoder failed now, or less than `AGAIN_S` ago.
+        NotEncodedError: the encoder can't be loaded, failed now, or less than `AGAIN_S` ago.
     """
     encoder = encoders.load()
+    if encoder is None and (fault := encoders.why_broken()):
+        raise NotEncodedError(fault)
     if encoder is None:
         return None
     query = " ".join(words)
@@ -53,11 +91,12 @@ def meant(words: Sequence[str]) -> Meant | None:
     if kept is not None and kept.by == encoder.name:
         return kept
     if failed_at is not None and time.monotonic() - failed_at < AGAIN_S:
-        raise NotEncodedError(f"the encoder failed on {shown(query, 100)} less than {AGAIN_S:.0f} s ago")
+        raise NotEncodedError(f"the encoder failed on these words less than {AGAIN_S:.0f} s ago")
     vector = encoded(query, None, encoder)  # of so few words the language can't be told: the mean of all is taken off
     if vector is None:
         _keep(_failed, query, time.monotonic())
-        raise NotEncodedError(f"the encoder failed on {shown(query, 100)}, and is asked again in {AGAIN_S:.0f} s")
+        _log.warning("The encoder failed on %s", shown(query, 100))
+        raise NotEncodedError(f"the encoder failed on these words, and is asked again in {AGAIN_S:.0f} s")
     return _keep(_kept, query, Meant(vector, encoder.name))
 
 
@@ -76,24 +115,82 @@ def _keep(by_query: dict[str, T], query: str, value: T) -> T:
     return value
 
 
-@contextmanager
-def encoding(words: Sequence[str]) -> Iterator[Callable[[], Meant | None]]:
-    """Encode the words in a thread while the block runs; what it yields gives the result of `meant`, None on failure.
+def meant_soon(words: Sequence[str]) -> Callable[[], Meant | Unmeant]:
+    """Begins to encode the words in a thread; what it returns waits for the result, for at most `BUDGET_S`.
 
     The encoder needs tens of milliseconds and releases the interpreter. The thread is made anew each time, as one that
-    is kept would be missing in the processes that a web server forks.
+    is kept would be missing in the processes that a web server forks. It ends with its process.
     """
     if kept := _kept.get(" ".join(words)):
-        yield lambda: kept
+        return lambda: kept
+    if not _slots.acquire(blocking=False):
+        return lambda: Unmeant(f"the encoder is busy with {_AT_ONCE} other searches")
+    soon: Future[Meant | Unmeant] = Future()
+    begun = time.monotonic()
+    try:
+        threading.Thread(target=_encode, args=(words, soon), name="encode", daemon=True).start()
+    except RuntimeError as error:  # the machine gives no more threads
+        _slots.release()
+        fault = f"the encoder could not begin ({error})"
+        return lambda: Unmeant(fault)
+
+    def result() -> Meant | Unmeant:
+        try:
+            return soon.result(max(0.0, begun + BUDGET_S - time.monotonic()))
+        except TimeoutError:
+            return Unmeant(f"the encoder took more than {BUDGET_S:g} s")
+
+    return result
+
+
+_slots: Final = threading.BoundedSemaphore(_AT_ONCE)
+
+
+def _encode(words: Sequence[str], soon: Future[Meant | Unmeant]) -> None:
+    try:
+        soon.set_result(meant(words) or ABSENT)
+    except NotEncodedError as error:
+        soon.set_result(Unmeant(str(error)))
+    except BaseException as error:
+        _log.exception("Words could not be encoded")
+        soon.set_result(Unmeant(f"the encoder failed ({type(error).__name__})"))
+    finally:
+        _slots.release()
+
+
+# ── told and counted ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Searches of this process that did not go by meaning."""
+
+    count: int = 0
+    """Since the process began."""
+    last: str = ""
+    """The reason of the last one, as the end of a sentence."""
+    at: float = -math.inf
+    """When it was, by the monotonic clock."""
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it was less than `RECENT_S` ago."""
+        return time.monotonic() - self.at < RECENT_S
+
+
+_failures = Failures()
+
+
+def failures() -> Failures:
+    """Those of this process."""
+    return _failures
+
+
+def count_failure(unmeant: Unmeant) -> None:
+    """Log and count a search that did not go by meaning; nothing where there is no encoder."""
+    global _failures
+    if unmeant.is_absent:
         return
-    with ThreadPoolExecutor(1, "encode") as pool:
-        soon = pool.submit(meant, words)
-
-        def result() -> Meant | None:
-            try:
-                return soon.result()
-            except NotEncodedError as error:
-                _log.warning("A page is not ordered by meaning: %s", error)
-                return None
-
-        yield result
+    with _keeping:
+        _failures = Failures(_failures.count + 1, unmeant.reason, time.monotonic())
+    _log.warning("A page is not ordered by meaning: %s", unmeant.reason)

@@ -11,12 +11,12 @@ from elasticsearch import Elasticsearch
 
 from search import facets
 from search.asked import Sort, order, ranked, to_query
-from search.asking import Answer, Request, ask_all
+from search.asking import WHOLE, Answer, Request, ask_all, reason
 from search.facets import Timeline
 from search.filter_clauses import Own
-from search.meant import Meant
+from search.meant import Meant, Unmeant, not_searched
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
-from search.results import Results
+from search.results import Hit, Results
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
 from search.syntax import Parsed
 from store.names import Names
@@ -27,6 +27,8 @@ _PICKED = 500
 """Last row of a page up to which stories are picked from the first articles."""
 ARTICLES_A_STORY = 6
 """Articles requested for each row: few stories have more among the first articles."""
+_BESIDE = 100
+"""Articles among which those beside a page are picked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Page:
     all_of: str | None
     """The facet of which all values are counted."""
     own: Own
-    meant: Callable[[], Meant | None] | None = None
+    meant: Callable[[], Meant | Unmeant] | None = None
     """What the words mean, where the page also goes by that."""
     scores: tuple[Json, ...] = ()
     """What gives articles their score, if not the query itself."""
@@ -70,6 +72,14 @@ class Page:
 
     def read(self, text: Json) -> Results:
         """The page of the articles that `text` finds."""
+        return self.read_beside(text, None, 0)[0]
+
+    def read_beside(self, text: Json, other: Json | None, most: int) -> tuple[Results, tuple[Hit, ...] | Unmeant]:
+        """The page of the articles that `text` finds; at most `most` beside it, from what the clause `other` finds.
+
+        `other` is searched in the same requests and by itself, so it must exclude what `text` finds. It gives no row to
+        a story that has one on this page or on a later one. An error of it costs the page nothing.
+        """
         query = self.query(text)
         picking = self.by_story and self.offset + self.size <= _PICKED
         requests = [self._first(query) if picking else self._page(query)]
@@ -78,7 +88,9 @@ class Page:
         whole = len(requests) - 1
         if self.with_facets:
             requests += self._counts_apart(text)
-        answers = self._search(requests)
+        apart = [self._beside(other)] if other else []
+        answers = self._search([*apart, *requests], optional=len(apart))
+        beside, answers = answers[: len(apart)], answers[len(apart) :]
         shown = picks(answers[0])
         if picking:
             shown = self._stories(query, shown)
@@ -94,7 +106,24 @@ class Page:
             if self.with_facets
             else (),
         )
-        return self._completed(results, shown, query, counts)
+        failed = next((not_searched(reason(answer)) for answer in beside if "error" in answer), None)
+        found = [pick for answer in beside if not failed for pick in picks(answer)]
+        page, others = self._completed(results, shown, self._picked_beside(found, shown)[:most], query, counts)
+        return page, failed or others
+
+    def _beside(self, clause: Json) -> Request:
+        """The search for what is not on a page; a slice that fails is an error of it."""
+        body = {"query": clause, "size": _BESIDE, "track_total_hits": False, **UNREAD}
+        return self.names.articles, body | {WHOLE: True}
+
+    def _picked_beside(self, found: Sequence[Pick], shown: Sequence[Pick]) -> list[Pick]:
+        """Those that can stand beside the rows shown: with a row for each story the best one of each other story."""
+        if not self.by_story:
+            return [*found]
+        stories = {pick.story for pick in shown}
+        best = {pick.story: pick for pick in reversed(found) if pick.story not in stories}
+        originals = [pick for pick in found if not pick.original]
+        return in_place_of([*best.values()][::-1], originals)
 
     @property
     def _counting(self) -> facets.Counting:
@@ -129,6 +158,7 @@ class Page:
             "sort": order(self.sort),
             "track_total_hits": not (self.with_facets or self.by_story),  # those counts include the total
             "track_scores": by_score,
+            WHOLE: any("knn" in clause for clause in self.scores),  # else a slice that can't would lack its rows
             **UNREAD,
         }
 
@@ -169,23 +199,30 @@ class Page:
         request = self.names.articles, {"query": these, "size": len(wanted), "track_total_hits": False, **UNREAD}
         return in_place_of(shown, picks(self._search([request])[0]))
 
-    def _completed(self, results: Results, shown: Sequence[Pick], query: Json, counts: Mapping[str, Any]) -> Results:
-        """The results with marked articles, and with sizes and sources of stories and the timeline, if requested."""
-        stories = sorted({pick.story for pick in shown})
+    def _completed(
+        self, results: Results, shown: Sequence[Pick], beside: Sequence[Pick], query: Json, counts: Mapping[str, Any]
+    ) -> tuple[Results, tuple[Hit, ...]]:
+        """The results with marked articles, and with sizes and sources of stories and the timeline, if requested.
+
+        Then the articles beside them, without those whose story `query` finds on a later page.
+        """
+        stories = sorted({pick.story for pick in (*shown, *beside)})
         range_ = facets.time_range(counts) if self.with_facets else None
         scale = facets.scale(range_, self.parsed, self.now) if range_ else None
         extras = self._extras(stories, query, scale)
         by_meaning = self.meant is not None and not self.offset  # later pages have the order of the words
         reading = Reading(self.parsed, self.names, loose=bool(self.except_), with_meaning=by_meaning)
-        requests = reading.requests(shown)
+        loose = replace(reading, loose=True)
+        requests = [*reading.requests(shown), *loose.requests(beside)]
         answers = self._search([*requests, *extras.values()], optional=len(requests)) if requests or extras else []
         by_name = dict(zip(extras, answers[len(requests) :], strict=True))
         read = self._read_without_marks(requests, answers[: len(requests)])
+        sizes, told = self._sizes(by_name), self._facts(stories, by_name)
         return replace(
             results,
-            hits=reading.hits(shown, read, self._sizes(by_name), self._facts(stories, by_name)),
+            hits=reading.hits(shown, read, sizes, told),
             timeline=self._timeline(scale, by_name, counts, results.total),
-        )
+        ), loose.hits([pick for pick in beside if pick.story not in sizes], read, sizes, told)
 
     def _extras(self, stories: Sequence[str], query: Json, scale: facets.Scale | None) -> dict[str, Request]:
         """Name → search, for what can only be requested once the page's stories and the range of time are known."""

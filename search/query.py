@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,11 +20,11 @@ from search.asked import (
     understood,
     wording_of,
 )
-from search.asking import explain_refusal
+from search.asking import explain_refusal, first_line
 from search.by_meaning import ADDED, FIRST, near, nearer_first
 from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
-from search.meant import Meant, encoding
+from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -35,7 +34,6 @@ from store.names import Names
 __all__ = ["MARK_END", "MARK_START", "Hit", "Results", "Sort", "explain_refusal", "find", "text_query"]
 
 Json = dict[str, Any]
-_log = logging.getLogger(__name__)
 
 MAX_WINDOW = 10_000
 """Maximum offset of a page, which is Elasticsearch's limit; `search.export` has none."""
@@ -65,7 +63,8 @@ def find(
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
     `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name; with it,
-    the first rows are ordered by meaning too.
+    the first rows are ordered by meaning too. If they can't be, the page has the order of the words, and says why
+    (`Results.unmeant`).
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -78,8 +77,10 @@ def find(
         return _with_similar(page, vectors)
     if not (vectors and parsed.words and sort == "relevance"):
         return _found(page)
-    with encoding(parsed.words) as meant:
-        return _found(replace(page, meant=meant))
+    results = _found(replace(page, meant=meant_soon(parsed.words)))
+    if results.unmeant:
+        count_failure(results.unmeant)
+    return results
 
 
 def _with_similar(page: _Search, vectors: bool) -> Results:
@@ -121,26 +122,26 @@ class _Search(Page):
 
     def find(self) -> Results:
         """The page by the words, and by their meaning if `meant` has it."""
-        found, has = self._by_words()
-        return self._by_meaning(found, has) if self.meant else found
+        found, near = self._by_words()
+        return self._by_meaning(found, near) if self.meant else found
 
-    def _by_words(self) -> tuple[Results, Json]:
-        """The page by the words, and the clause for what it counts."""
+    def _by_words(self) -> tuple[Results, tuple[Hit, ...]]:
+        """The page by the words, and what is near to them where no article has all."""
         fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
         if not self.parsed.words:
-            clause = text_query(self.parsed.text, fields)
-            return self.read(clause), clause
+            return self.read(text_query(self.parsed.text, fields)), ()
         asked = wording_of(self.parsed, self.names)
         clause = has_all(asked, fields)
         scored = self
         if self.sort == "relevance":
             scored = replace(self, scores=tuple(scores(asked, fields, self.names.shown_topics())))
         results = scored.read(clause)
+        near: tuple[Hit, ...] = ()
         if results.total == 0 and len(asked.words) > 1:
             clause = most_words(asked.words, fields)
-            results = scored._nearest_first(clause)
+            results, near = scored._with_most(clause)
             results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
-        return scored._filled_up(results, clause, any_word(asked, fields)), clause
+        return scored._filled_up(results, clause, any_word(asked, fields)), near
 
     def _filled_up(self, results: Results, has: Json, some: Json) -> Results:
         """A first page that is not full, best first, with articles below that `has` does not find and `some` does."""
@@ -154,27 +155,33 @@ class _Search(Page):
         place = len(results.hits) if results.filled is None else results.filled
         return replace(results, hits=results.hits + more, filled=place)
 
-    def _nearest_first(self, clause: Json) -> Results:
-        """The page of what `clause` finds, above all what is near to the words, if that can be searched for."""
+    def _with_most(self, clause: Json) -> tuple[Results, tuple[Hit, ...]]:
+        """The page of what `clause` finds, above all what is near to the words; and what is near beside it."""
         meant = self.meant() if self.meant else None
-        if meant is None:
-            return self.read(clause)
-        nearest = near(meant, ADDED, replace(self, scores=()).query(clause), boost=FIRST)
+        if not isinstance(meant, Meant):
+            return self.read(clause), ()
+        plain = replace(self, scores=())
+        nearest = replace(self, scores=(*self.scores, near(meant, ADDED, plain.query(clause), FIRST)))
+        others = replace(plain, except_=(*self.except_, clause)).query({"match_all": {}})
+        beside = None if self.offset else near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
         try:
-            return replace(self, scores=(*self.scores, nearest)).read(clause)
+            results, more = nearest.read_beside(clause, beside, min(self.size, ADDED))
         except QueryError as error:
-            _log.warning("A page is not ordered by meaning: %s", error)
-            return self.read(clause)
+            return replace(self.read(clause), unmeant=not_searched(first_line(error))), ()
+        if isinstance(more, Unmeant):
+            return replace(results, unmeant=more), ()
+        return results, more
 
-    def _by_meaning(self, found: Results, has: Json) -> Results:
-        """The page as `by_meaning.nearer_first` orders and fills it; what is added excludes what `has` finds."""
+    def _by_meaning(self, found: Results, near: Sequence[Hit]) -> Results:
+        """The page as `by_meaning.nearer_first` orders and fills it."""
         if self.offset:
             return self._moved_down(found) if found.relaxed else found
         meant = self.meant() if self.meant else None
+        if isinstance(meant, Unmeant):
+            return replace(found, unmeant=meant)
         if meant is None:
             return found
-        added = self._added(found, has, meant) if found.relaxed else ()
-        return nearer_first(found, meant, self.size, added)
+        return nearer_first(found, meant, self.size, near if found.relaxed else ())
 
     def _moved_down(self, found: Results) -> Results:
         """A further page, which begins as many rows earlier as the first page has added ones."""
@@ -187,24 +194,3 @@ class _Search(Page):
         further = moved.hits[: max(0, moved.rows - start)]  # without what fills up a first page
         hits = (*first.hits[self.offset :], *further)[: self.size]
         return replace(moved, hits=hits, filled=0, similar=first.similar)
-
-    def _added(self, found: Results, has: Json, meant: Meant) -> Sequence[Hit]:
-        """What is nearest to the words and on no page of `found`, which has what the clause `has` finds."""
-        own = replace(found, hits=found.hits[: found.rows])
-        near = self._near(meant, (has, *self.shown_stories(own)))
-        if not (self.by_story and near and found.rows > len(own.hits)):
-            return near
-        stories = sorted({hit.article.story_id for hit in near})
-        later = self._sizes({"sizes": self._search([self._sizes_search(stories, self.query(has))])[0]})
-        return [hit for hit in near if hit.article.story_id not in later]
-
-    def _near(self, meant: Meant, except_: tuple[Json, ...]) -> Sequence[Hit]:
-        """What is nearest to the words; nothing if Elasticsearch can't search for it now, and the log says so."""
-        most = min(self.size, ADDED)
-        others = replace(self, size=most, with_facets=False, except_=except_)
-        k = ARTICLES_A_STORY * most if self.by_story else most
-        try:
-            return others.read(near(meant, k, others.query({"match_all": {}}))).hits
-        except QueryError as error:
-            _log.warning("Nothing is added by meaning: %s", error)
-            return ()

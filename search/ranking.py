@@ -50,6 +50,8 @@ _LEAD: Final = 60
 _HEAD_WORDS: Final = 100
 """Maximum words and pairs of characters that are looked for in the head. A longer query is a text that somebody pasted,
 and a small Elasticsearch takes only so many clauses."""
+_PASTED: Final = 30
+"""Words of a question, at most. Of real queries, the longest that was judged has eight."""
 _NAMED: Final = 6.0
 """For a word that means an entity, which the article names."""
 _TOPIC: Final = 16.0
@@ -63,6 +65,8 @@ def scores(wording: Wording, fields: Sequence[str], topics: Topics) -> list[Json
     """The `should` clauses whose sum is an article's score; `fields` are those that the articles have."""
     names = [field.partition("^")[0] for field in fields]
     weights = {name: _weight(name, wording) for name in names}
+    if is_pasted(wording):
+        return [together(wording, [f"{name}^{weight:.3g}" for name, weight in weights.items()])]
     clauses = [_word(_literal(word, wording), _weighed(word, weights)) for word in _scored(wording)]
     clauses += [clause for word in wording.words for clause in (*_dense(word), *_beginning(word))]
     clauses += _heads([_literal(word, wording) for word in wording.words])
@@ -97,9 +101,21 @@ def _literal(word: str, wording: Wording) -> str:
 def any_word(wording: Wording, fields: Sequence[str]) -> Json:
     """The clause for articles with at least one of the words, in any form."""
     names = [field.partition("^")[0] for field in fields]
+    if is_pasted(wording):
+        return together(wording, names)
     words = [word for word in wording.words if not is_small_acronym(word)] or wording.words
     clauses = [clause for word in words for clause in loosely(word, names)] + [*map(means, wording.senses.values())]
     return {"bool": {"should": clauses, "minimum_should_match": 1}}
+
+
+def is_pasted(wording: Wording) -> bool:
+    """Whether the query is a text that somebody pasted: looking for each word in every form would take seconds."""
+    return len(wording.words) > _PASTED
+
+
+def together(wording: Wording, fields: Sequence[str]) -> Json:
+    """The clause for articles with any of the words, as the index has them."""
+    return {"multi_match": {"query": wording.text, "fields": [*fields]}}
 
 
 def means(sense: Sense) -> Json:

@@ -9,7 +9,7 @@ from datetime import datetime
 from newswatch.article import Article
 from search.facets import Facet, Timeline
 from search.marking import StandIn
-from search.meant import Meant
+from search.meant import Meant, Unmeant
 from search.story_view import StoryFacts
 
 
@@ -64,6 +64,8 @@ class Results:
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     similar: int = 0
     """Rows that are added by meaning; `total` does not count them."""
+    unmeant: Unmeant | None = None
+    """Why the page goes by the words alone, though it was asked to go by their meaning, too; None if it does."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
 

@@ -44,7 +44,7 @@ class Wording:
     """A query of plain words."""
 
     words: tuple[str, ...]
-    """Without function words, unless there are no others."""
+    """Each once, without function words unless there are no others."""
     typed: str
     """All words, from which the language is guessed."""
     senses: Mapping[str, Sense] = field(default_factory=dict)
@@ -68,7 +68,10 @@ def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType
     shouted = len(words) > 2 and all(word == word.upper() for word in words)
     bare = [_ELISION.sub("", word) for word in words]
     content = [word for word in bare if (is_acronym(word) and not shouted) or word.lower() not in small]
-    wanted = tuple(content or bare)
+    first: dict[str, str] = {}
+    for word in content or bare:
+        first.setdefault(word if is_small_acronym(word) else word.casefold(), word)
+    wanted = tuple(first.values())
     return Wording(wanted, typed, {word: sense for word, sense in senses.items() if word in wanted})
 
 

@@ -231,6 +231,11 @@ _failed: Final[list[str]] = []
 """Why loading it has failed in this process."""
 
 
+def why_broken() -> str:
+    """Why an encoder that is installed could not be loaded by this process; empty if none was found or it works."""
+    return _failed[-1] if _failed else ""
+
+
 def why_none(*, tried: bool = False) -> str:
     """Why this machine has no encoder; empty if it has one.
 
@@ -238,7 +243,7 @@ def why_none(*, tried: bool = False) -> str:
     """
     if tried:
         load()
-    return _failed[-1] if _failed else _why_not_to_load()
+    return why_broken() or _why_not_to_load()
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,7 @@ from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
+from search.meant import told
 from search.query import MAX_WINDOW, Results, find
 from search.similar import like
 from search.stix import bundle_lines
@@ -316,6 +317,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     return common | {
         "fault": None,
         "results": results,
+        "unmeant": told(results.unmeant, by_name="vectors" in here.settings.model_fields_set),
         "guesses": guesses(why, parsed),
         "parsed": parsed,
         "facets": [facet_view(one, parsed, topics, open_=view.more, within=view.within) for one in results.facets],

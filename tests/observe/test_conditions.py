@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -35,6 +36,7 @@ from observe.conditions import (
 )
 from observe.health import KINDS
 from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from search.meant import Failures
 from tests.factories import NOW
 
 SETTINGS = Settings()
@@ -420,3 +422,15 @@ def test_every_condition_has_a_state_in_health() -> None:
     rules = inspect.getsource(inspect.getmodule(conditions))  # type: ignore[arg-type]
     named = set(re.findall(r'\bCondition\(\s*f?"([a-z-]+)', rules))
     assert {"network", "search"} <= named <= set(KINDS)
+
+
+def test_searches_that_do_not_go_by_meaning_are_told_while_they_are_recent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.meant._failures", Failures(3, "the encoder took more than 2 s", time.monotonic()))
+    monkeypatch.setattr("observe.conditions.why_none", lambda **_: "")
+    (one,) = conditions(a_pulse(), Settings(vectors=True))
+    assert (one.id, one.severity) == ("vectors", Severity.WARNING)
+    assert one.sentence.startswith("3 searches")
+    assert one.sentence.endswith("the encoder took more than 2 s.")
+    assert not conditions(a_pulse(), Settings(vectors=False))
+    monkeypatch.setattr("search.meant._failures", Failures(3, "the encoder took more than 2 s"))
+    assert not conditions(a_pulse(), Settings(vectors=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from search.by_meaning import nearer_first
+from search.by_meaning import OF_ANOTHER, nearer_first
 from search.meant import Meant
 from search.results import Hit, Results
 from tests.factories import an_article
@@ -65,3 +65,9 @@ def test_what_elasticsearch_raised_is_near_and_its_score_is_not_the_measure_of_t
     assert order(page(hit(1, 10, 0.1), hit(2, 2, 0.2), hit(3, 660, 0.299), hit(4, 700), filled=0, relaxed=True)) == [
         3, 4, 1, 2
     ]  # fmt: skip
+
+
+def test_vectors_of_another_encoder_alone_are_said_to_be_of_no_use() -> None:
+    assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9)), MEANT, 20).unmeant == OF_ANOTHER
+    assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9, 0.2)), MEANT, 20).unmeant is None
+    assert nearer_first(page(hit(1, 10), hit(2, 9)), MEANT, 20).unmeant is None, "nothing that topics fit"

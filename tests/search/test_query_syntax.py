@@ -75,7 +75,7 @@ def test_filters_are_taken_out_and_the_rest_is_lucene(
         ("x “open", "“", "no partner"),
         ("NATO” x", "”", "no partner"),
         ("北约「峰会", "「", "no partner"),
-        ("NATO/EU", "/", "regular expression"),
+        ("NATO /EU", "/", "regular expression"),
         ('x "open', '"', "never closed"),
         ("(a", "(", "never closed"),
         ("a)", ")", "closes nothing"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -11,8 +13,11 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
+from search.asking import Answer, ask_all
+from search.by_meaning import ADDED, near
 from search.export import every
 from search.extract_filters import extract_filters
+from search.meant import Failures, Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
@@ -182,3 +187,66 @@ def test_a_vector_that_cant_be_read_costs_no_page(es: Elasticsearch, names: Name
             assert [problem.subject for problem in bulkhead.problems] == [f"{index}/{best.id}"]
     finally:
         es.update(index=index, id=best.id, doc={"meaning": {"vector": was}}, refresh=True)
+
+
+@slow
+@pytest.mark.parametrize("broken", ["clause", "added", "encoder"])
+def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    plain = find(es, names, query, now=NOW)
+    monkeypatch.setattr("search.meant._failures", Failures())
+
+    def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
+        refused = broken == "clause" or k > ADDED
+        return near(replace(meant, vector=meant.vector[:9]) if refused else meant, k, query, boost)
+
+    if broken == "encoder":
+        monkeypatch.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it is switched off"))
+    else:
+        monkeypatch.setattr("search.query.near", too_short)
+    found = ask(es, names, query)
+    assert {hit.article.id for hit in found.hits} == {hit.article.id for hit in plain.hits} or broken == "added"
+    assert (found.total, len(found.hits), found.similar) == (plain.total, len(plain.hits), 0)
+    assert found.unmeant
+    assert ("switched off" if broken == "encoder" else "dimension") in found.unmeant.reason
+    assert failures().count == 1
+
+
+@slow
+def test_a_slice_that_cant_be_searched_by_meaning_costs_no_row_of_the_others(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    monkeypatch.setattr("search.meant._failures", Failures())
+    plain = find(es, names, query, now=NOW)
+    vector = {"type": "dense_vector", "dims": 8, "element_type": "byte"}
+    index = f"{names.articles}-of-8-dimensions"
+    es.indices.create(index=index, mappings={"properties": {"vector": vector}}, aliases={names.articles: {}})
+    try:
+        es.index(index=index, id="1", document={"vector": [1] * 8}, refresh=True)
+        found = ask(es, names, query)
+    finally:
+        es.indices.delete(index=index)
+    assert {hit.article.id for hit in found.hits} == {hit.article.id for hit in plain.hits}
+    assert (found.total, found.similar) == (plain.total, 0)
+    assert found.unmeant
+
+
+@slow
+def test_a_page_where_no_article_has_all_words_takes_three_round_trips(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counted(*told: Any, **more: Any) -> list[Answer]:
+        asked.append(len(told[3]))
+        return ask_all(*told, **more)
+
+    monkeypatch.setattr("search.page.ask_all", counted)
+    found = ask(
+        es, names, "ferry capsized storm passengers shipwreck", by_story=True, with_facets=True, with_story=True
+    )
+    assert found.similar == 3
+    assert len(asked) == 3, "all words; most of them, with what is near; and the articles themselves"

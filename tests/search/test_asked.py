@@ -1,0 +1,40 @@
+"""What a query asks for, before any index is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from newswatch.topics import Topics
+from search.asked import understood
+from search.ranking import any_word, scores
+from search.words import wording
+from store.names import Names
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("who leads al-Qaeda? since:7d", ("who", "leads", "al-Qaeda")),
+        ("tag:nato what is NATO?? ", ("what", "is", "NATO")),
+        ("НАТО и ЕС?", ("НАТО", "и", "ЕС")),
+        ("Qui dirige Al-Qaïda ? lang:fr", ("Qui", "dirige", "Al-Qaïda")),
+        ("9/11 attacks", ("9∕11", "attacks")),
+    ],
+)
+def test_a_question_and_a_date_are_plain_words(query: str, words: tuple[str, ...]) -> None:
+    assert understood(query, Names()).words == words
+
+
+@pytest.mark.parametrize("query", ["nat?", "is n?to old?", "a AND b?", "title:x b?", '"a b" c?', '"what ?"'])
+def test_what_may_be_a_pattern_stays_one(query: str) -> None:
+    assert understood(query, Names()).words == ()
+
+
+def test_a_pasted_text_is_looked_for_as_it_is() -> None:
+    topics, question = Topics(), wording([f"word{n}" for n in range(30)])
+    pasted = replace(question, words=(*question.words, "more"))
+    assert len(scores(question, ("title", "text"), topics)) > 30
+    assert len(scores(pasted, ("title", "text"), topics)) == 1
+    assert [*any_word(pasted, ("title", "text"))] == ["multi_match"]
