@@ -44,8 +44,11 @@ JVM_OPTIONS = (
     "-Dlog4j.shutdownHookEnabled=false",
     "-Dlog4j2.disable.jmx=true",
 )
-FAST_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Less work for the compiler and the garbage collector, which does not pay in a node that lives for minutes."""
+FAST_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=0.3", "-XX:+UseSerialGC")
+"""Less work for the compiler and the garbage collector, which does not pay in a node that lives for minutes.
+
+As its one compiler is quick, it compiles after a third of the usual calls: what is interpreted takes ten times as long.
+"""
 
 NODE_SETTINGS = {
     "cluster.name": "newswatch",

@@ -155,7 +155,7 @@ def test_spoilt_files_stop_nothing(world: World, cases: Sequence[tuple[str, Sequ
             as_good(path_of(world.context, name), content)
         try:
             spoilt_files_stop_nothing(world, how, files)
-        except Exception as error:  # noqa: BLE001 - told below, beside the others
+        except Exception as error:
             failed[f"{how} {files}"] = error
     assert failed == {}
 
