@@ -217,7 +217,9 @@ def test_a_fault_is_told_once_and_so_is_its_end(scene: Scene, fault: str) -> Non
         scene.until_told(since, condition, {"over", "passed"}, {CHAT, MAIL})
     await_looks(scene.log.parent / "data", scene.log)
     for condition in conditions:
-        told = [(item.way, item.change) for item in scene.told(since, condition)]
+        items = scene.told(since, condition)
+        assert {item.id for item in items} == set(conditions), "and nothing else"
+        told = [(item.way, item.change) for item in items if item.id == condition]
         assert sorted(change for way, change in told if way == CHAT) == ["new", "over"], f"{condition}: each once"
         # A mail that was begun while its server failed may arrive when it is well again.
         by_mail = sorted(change for way, change in told if way == MAIL)
