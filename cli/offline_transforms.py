@@ -42,9 +42,8 @@ def tag(
     taxonomy: TaxonomyOption = None,
 ) -> None:
     """Tag articles: reads JSON lines, writes each with its language, its tags and how its sentences were read."""
-    tagger = _tagger(taxonomy)
     with _opened(file) as lines:
-        failed = _tag_lines(lines, tagger)
+        failed = _tag_lines(lines, _tagger(taxonomy))
     _tell_failed(failed, "tagged")
 
 

@@ -3,12 +3,14 @@
 To make all indices and templates takes Elasticsearch longer than most tests take. So what a test has not touched stays
 for the next one; what it wrote to, changed or made is deleted, and made anew by `set_up` as always. Nothing is emptied:
 an index that has ever held a document is a new one for the next test.
+
+Indices may be furnished: what they hold at first stays as long as no test touches any index that holds some of it.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,7 @@ from store.names import Names
 
 NEVER_WRITTEN = -1
 """The sequence number of an index that has never taken a document, nor a deletion of one."""
+UNKNOWN = -2
 MOST_NAMES = 50
 """In one request: Elasticsearch refuses addresses of more than 4,096 bytes."""
 
@@ -31,19 +34,27 @@ class Pristine:
 
     es: Elasticsearch
     url: str
+    furnish: Callable[[Names], object] = lambda names: None
+    """Writes what every test finds."""
     _names: Names | None = None
     _made_by: tuple[Any, ...] = ()
     _indices: dict[str, Any] = field(default_factory=dict)
     """Aliases, mappings and settings of each index as it was made."""
     _templates: list[Any] = field(default_factory=list)
+    _held: dict[str, list[int]] = field(default_factory=dict)
+    """The sequence numbers of each index that holds what was furnished."""
 
     def names(self) -> Names:
-        """Names whose indices are in place and empty."""
+        """Names whose indices are in place, and empty but for what was furnished."""
         if self._names and self._wanted(self._names) != self._made_by:
             self._discard(self._names)
         if self._names is None:
             self._names = Names(f"t{secrets.token_hex(4)}-")
             self._made_by = self._wanted(self._names)
+            set_up(self.es, self._names, self._settings(self._names))
+            self.furnish(self._names)
+            numbers = self._numbers(indices(self.es, self._names.prefix))
+            self._held = {index: those for index, those in numbers.items() if set(those) != {NEVER_WRITTEN}}
         prefix = self._names.prefix
         set_up(self.es, self._names, self._settings(self._names))
         self._indices, self._templates = indices(self.es, prefix), templates(self.es, prefix)
@@ -59,7 +70,11 @@ class Pristine:
             return
         found = indices(self.es, prefix)
         changed = {index for index, state in found.items() if state != self._indices.get(index)}
-        delete(self.es, changed | self._written(found.keys() - changed))
+        touched = changed | self._written(found.keys() - changed)
+        if self._held.keys() & touched or self._held.keys() - found.keys():
+            self._discard(self._names)
+        else:
+            delete(self.es, touched)
 
     def _discard(self, names: Names) -> None:
         remove(self.es, names.prefix)
@@ -74,19 +89,20 @@ class Pristine:
         return article_template(names, settings), plain_template(names, settings), plain_indices(names)
 
     def _written(self, names: set[str]) -> set[str]:
-        if not names:
-            return set()
-        stats = self.es.indices.stats(index=sorted(names), metric="docs", level="shards")["indices"]
-        return {name for name in names if not all(_is_unwritten(shard) for shard in _shards(stats.get(name)))}
+        numbers = self._numbers(names)
+        return {name for name in names if numbers[name] != self._held.get(name, [NEVER_WRITTEN] * len(numbers[name]))}
+
+    def _numbers(self, names: Iterable[str]) -> dict[str, list[int]]:
+        """The highest sequence number in each shard; an index that is not allocated has written something."""
+        wanted = sorted(names)
+        stats = self.es.indices.stats(index=wanted, metric="docs", level="shards")["indices"] if wanted else {}
+        return {name: sorted(_numbers(stats.get(name))) for name in wanted}
 
 
-def _shards(stats: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Of one index; one that is not allocated has none, and counts as written."""
-    return [copy for copies in (stats or {}).get("shards", {}).values() for copy in copies] or [{}]
-
-
-def _is_unwritten(shard: dict[str, Any]) -> bool:
-    return bool(shard.get("seq_no", {}).get("max_seq_no") == NEVER_WRITTEN)
+def _numbers(stats: dict[str, Any] | None) -> Iterator[int]:
+    copies = [copy for copies in (stats or {}).get("shards", {}).values() for copy in copies]
+    for copy in copies or [{}]:
+        yield copy.get("seq_no", {}).get("max_seq_no", UNKNOWN)
 
 
 def indices(es: Elasticsearch, prefix: str) -> dict[str, Any]:

@@ -271,6 +271,7 @@ def test_promtool_accepts_the_rules() -> None:
 
 
 @needs_promtool
+@pytest.mark.slow
 def test_each_rule_fires_for_its_fault_alone_and_none_in_two_hours_of_ordinary_work(tmp_path: Path) -> None:
     quiet = [firing(minute, set()) for minute in range(5, MINUTES, 5)]
     simulations = [simulation("ordinary work", {}, quiet)]

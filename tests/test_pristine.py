@@ -38,6 +38,18 @@ def own(es: Elasticsearch, elasticsearch_url: str) -> Iterator[Pristine]:
     remove(es, pristine.names().prefix)
 
 
+@pytest.fixture(scope="module")
+def furnished(es: Elasticsearch, elasticsearch_url: str) -> Iterator[Pristine]:
+    """The same, one of them holding a document."""
+
+    def furnish(names: Names) -> None:
+        es.index(index=names.feeds, id="furnished", document={})
+
+    pristine = Pristine(es, elasticsearch_url, furnish)
+    yield pristine
+    remove(es, pristine.names().prefix)
+
+
 @pytest.mark.parametrize("deed", DEEDS)
 def test_what_a_test_leaves_the_next_one_does_not_find(es: Elasticsearch, own: Pristine, deed: str) -> None:
     first = own.names()
@@ -49,6 +61,22 @@ def test_what_a_test_leaves_the_next_one_does_not_find(es: Elasticsearch, own: P
     assert es.search(index=f"{second.prefix}*")["hits"]["hits"] == []
     assert es.index(index=second.feeds, id="x", document={}).body["_seq_no"] == 0
     own.clean()
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_what_is_furnished_is_there_for_the_next_one(es: Elasticsearch, furnished: Pristine, deed: str) -> None:
+    first = furnished.names()
+    made = _kinds(es, first)
+    DEEDS[deed](es, first)
+    es.index(index=first.batches, id="beside it", document={})
+    furnished.clean()
+    second = furnished.names()
+    assert _kinds(es, second) == made
+    es.indices.refresh(index=f"{second.prefix}*")
+    (hit,) = es.search(index=f"{second.prefix}*", version=True)["hits"]["hits"]
+    assert (hit["_index"], hit["_id"], hit["_version"]) == (second.feeds, "furnished", 1)
+    assert (second.prefix == first.prefix) is (deed in ("nothing", "makes a slice"))
+    furnished.clean()
 
 
 def _kinds(es: Elasticsearch, names: Names) -> object:

@@ -59,19 +59,29 @@ def grouped(
     several stories, placed once more without it.
     """
     once = _Once(encoder) if encoder else None
-    placed = _placed(reports, {}, window, once)
+    profiles = [one.profile() for one in reports]
+    placed = _placed(reports, profiles, window, once)
     known = repeated_lines(
         (one.source, placed[one.id].story_id, line_hashes(one.text)) for one in reports if one.source
     )
-    return _placed(reports, known, window, once) if known else placed
+    if not known:
+        return placed
+    # Most texts have none of those lines, so they keep their profile, which takes longer to make than to place.
+    own = [_without(one, of, known.get(one.source, frozenset())) for one, of in zip(reports, profiles, strict=True)]
+    return _placed(reports, own, window, once)
+
+
+def _without(report: Report, profile: Profile, repeated: frozenset[str]) -> Profile:
+    """The report's profile without such lines, given the one of its whole text."""
+    return profile if without_lines(report.text, repeated) == report.text else report.profile(repeated)
 
 
 def _placed(
-    reports: Sequence[Report], known: Mapping[str, frozenset[str]], window: timedelta, encoder: Encoder | None
+    reports: Sequence[Report], profiles: Sequence[Profile], window: timedelta, encoder: Encoder | None
 ) -> Mapping[str, Placed]:
-    """Article → where it was placed, without the lines that its outlet is known to repeat."""
+    """Article → where it was placed."""
     stream = RecentAcross(encoder, window=window)
-    profiles = [(one.profile(known.get(one.source, frozenset())), one) for one in reports]
-    for own, one in sorted(profiles, key=lambda both: (both[0].published, both[0].id)):
+    pairs = zip(profiles, reports, strict=True)
+    for own, one in sorted(pairs, key=lambda both: (both[0].published, both[0].id)):
         stream.add(own, one.language, headline_and_lead(one.title, one.text))
     return stream.placed()

@@ -100,12 +100,15 @@ def test_no_command_imports_airflow_or_a_parser_before_it_runs() -> None:
         ("NEWSWATCH_INDEX_PREFIX", "../desk-"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence(variable: str, value: str) -> None:
-    done = newswatch("settings", **{variable: value})
-    assert done.returncode == 3
-    assert "A setting is wrong" in done.stderr
-    assert variable.removeprefix("NEWSWATCH_").lower() in done.stderr.lower()
-    assert "Traceback" not in done.stderr
+def test_a_wrong_setting_is_one_sentence(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert code("settings") == 3
+    told = capsys.readouterr().err
+    assert "A setting is wrong" in told
+    assert variable.removeprefix("NEWSWATCH_").lower() in told.lower()
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(
@@ -119,17 +122,35 @@ def test_a_wrong_setting_is_one_sentence(variable: str, value: str) -> None:
         (("stories", "/dev/null/lines"), "/dev/null/lines"),
         (("parse", "."), "."),
         (("extract", "/dev/null/page", "--url", "https://a.example/"), "/dev/null/page"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence(
+    words: tuple[str, ...], file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert code(*words) == 1
+    check_file_is_told(capsys.readouterr().err, file)
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
         (("down",), "/dev/null/data/stack.json"),
         (("up", "--detach"), "/dev/null/data"),
         (("demo", "--folder", "/dev/null/demo"), "/dev/null/demo"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_sentence(words: tuple[str, ...], file: str) -> None:
+def test_a_stack_that_can_not_write_is_one_sentence(words: tuple[str, ...], file: str) -> None:
+    """In a process of its own, as it deals with processes and signals."""
     done = newswatch(*words, NEWSWATCH_DATA_DIR="/dev/null/data", COLUMNS="300")
     assert done.returncode == 1
-    assert f"{file} can't be read or written: " in done.stderr
-    assert "Name another" in done.stderr
-    assert "Traceback" not in done.stderr
+    check_file_is_told(done.stderr, file)
+
+
+def check_file_is_told(said: str, file: str) -> None:
+    assert f"{file} can't be read or written: " in said
+    assert "Name another" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

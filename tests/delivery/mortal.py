@@ -19,6 +19,7 @@ from importlib import import_module
 from typing import Any
 
 import elastic_transport
+from babel import Locale
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
@@ -28,10 +29,15 @@ from delivery.briefing_pdf import briefing_pdf
 from delivery.channels import email
 from delivery.channels.outgoing import Outgoing
 from delivery.deliver import deliver
+from delivery.mailbox import Mailbox
 from delivery.outbox import Outbox
 from newswatch.alert import SavedSearch
+from newswatch.article import Article
 from newswatch.batch import Batch
+from newswatch.delivery import Delivery, Outcome
 from newswatch.settings import Settings
+from newswatch.subscriber import Address
+from store import documents
 from store.documents import load
 from store.names import Names
 
@@ -103,7 +109,11 @@ def rehearse() -> None:
     """Read, import and compile what each fork would otherwise do anew, for two thirds of its processor time."""
     for module in ("babel.dates", "babel.numbers", "pytz"):  # Babel's, when it is first asked for a date
         import_module(module)
+    _ = Locale("en").territories
     Names("").shown_topics()
+    Settings()
+    for kind in (SavedSearch, Batch, Delivery, Outcome, Mailbox, Article, Address):
+        documents._validator(kind)
     for environment in (plain_text._environment(), email._environment()):
         for template in environment.list_templates(extensions=["j2"]):
             environment.get_template(template)

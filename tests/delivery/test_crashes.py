@@ -16,11 +16,14 @@ from elasticsearch import Elasticsearch
 from delivery.due import LEASE
 from store.names import Names
 from tests.alerts.press import Press
-from tests.delivery.cases import Mortal, a_briefing_case, a_case, check, open_mortal
+from tests.delivery.cases import Case, Mortal, a_briefing_case, a_case, check, open_mortal
 from tests.delivery.post_office import PostOffice
 from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
+
+AGAIN = NOW + LEASE + timedelta(minutes=1)
+"""When what a dead process held is free again."""
 
 
 @pytest.fixture
@@ -30,18 +33,20 @@ def mortal(elasticsearch_url: str, names: Names, office: PostOffice) -> Iterator
 
 
 def test_killed_before_any_step(es: Elasticsearch, names: Names, mortal: Mortal, office: PostOffice) -> None:
-    press = Press(es, names)
+    press, cases = Press(es, names), list[tuple[Case, int]]()
     for step in range(1, 200):
         case = a_case(press, step)
         died = mortal.run(case.searches, case.batches, NOW, step)
-        again = NOW + LEASE + timedelta(minutes=1)
-        assert mortal.run(case.searches, case.batches, again) == 0
-        assert mortal.run(case.searches, case.batches, again + timedelta(hours=1)) == 0
-        check(press, office, case, windows=1 if died else 0)
+        assert mortal.run(case.searches, case.batches, AGAIN) == 0
+        cases.append((case, 1 if died else 0))
         if died == 0:
             break
     else:
         pytest.fail("it never came to an end")
+    # What was held to be grouped, of all of them.
+    assert mortal.run(case.searches, case.batches, AGAIN + timedelta(hours=1)) == 0
+    for case, windows in cases:
+        check(press, office, case, windows=windows)
     assert step > 25, "so few steps can't be all of them"
     twice = [m for m, n in Counter(str(m["Message-ID"]) for m in office.messages).items() if n > 1]
     assert 1 <= len(twice) <= 2 * 2, "only a death between the server's yes and our note may send a mail twice"

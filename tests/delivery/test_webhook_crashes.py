@@ -35,6 +35,9 @@ from tests.factories import NOW
 
 pytestmark = pytest.mark.slow
 
+AGAIN = NOW + LEASE + timedelta(minutes=1)
+"""When what a dead process held is free again."""
+
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
@@ -63,25 +66,28 @@ def test_killed_before_any_step(
     es: Elasticsearch, names: Names, mortal: Mortal, office: PostOffice, receiver: Receiver
 ) -> None:
     press, book, secret = Press(es, names), AddressBook(es, names, Sealer(["for tests"])), new_secret()
-    copies = 0
+    cases: list[tuple[Case, int]] = []
     for step in range(1, 200):
         hook = f"webhook:ops-{step}"
-        sealed = book.seal(Target(receiver.url, (secret,)))
+        sealed = book.seal(Target(f"{receiver.url}/{step}", (secret,)))
         book.create(Address(hook, "webhook", "ann", "http://127.0.0.1", NOW, sealed, verified_at=NOW))
         reader = f"ann{step}@reader.example"
         searches = [a_search(f"all-{step}", "", hook, reader), a_search(f"plan-{step}", "plan", hook)]
         batches = [press.publish(a_story(10 * step + n)) for n in (1, 2)]
-        case = Case(step, searches, batches, {"story": 4})
-        receiver.got.clear()
         died = mortal.run(searches, batches, NOW, step)
-        again = NOW + LEASE + timedelta(minutes=1)
-        assert mortal.run(searches, batches, again) == 0
-        assert mortal.run(searches, batches, again + timedelta(hours=1)) == 0
-        copies += check(press, case, hook, [*receiver.got], secret, windows=1 if died else 0)
+        assert mortal.run(searches, batches, AGAIN) == 0
+        cases.append((Case(step, searches, batches, {"story": 4}), 1 if died else 0))
         if died == 0:
             break
     else:
         pytest.fail("it never came to an end")
+    # What was held to be grouped, of all of them.
+    assert mortal.run(searches, batches, AGAIN + timedelta(hours=1)) == 0
+    assert len({one.path for one in receiver.got}) == len(cases), "each has an address of its own"
+    copies = 0
+    for case, windows in cases:
+        posts = [one for one in receiver.got if one.path.endswith(f"/{case.number}")]
+        copies += check(press, case, f"webhook:ops-{case.number}", posts, secret, windows=windows)
     assert step > 25, "so few steps can't be all of them"
     assert copies <= 2, "only a death between the receiver's yes and our note may send an event twice"
     assert len({str(m["Message-ID"]) for m in office.messages}) == step, "the reader beside it gets one mail each time"

@@ -86,10 +86,16 @@ def bomb() -> bytes:
 
 def as_bytes(content: bytes) -> Callable[[Path], None]:
     def spoil(path: Path) -> None:
-        path.unlink()
+        path.unlink(missing_ok=True)
         path.write_bytes(content)
 
     return spoil
+
+
+def as_good(path: Path, content: bytes) -> None:
+    if path.is_dir():
+        path.rmdir()
+    as_bytes(content)(path)
 
 
 def as_folder(path: Path) -> None:
@@ -132,13 +138,30 @@ SPOILT: Mapping[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("how", "files"), [*((how, FILES) for how in SPOILT), *(("wrong key", [n]) for n in FILES)])
-def test_spoilt_files_stop_nothing(world: World, how: str, files: Sequence[str]) -> None:
-    spoil, told = SPOILT[how]
+CASES = (*((how, FILES) for how in SPOILT if how != "unreadable"), *(("wrong key", [name]) for name in FILES))
+
+
+@pytest.mark.parametrize("cases", [CASES, [("unreadable", FILES)]], ids=["each", "unreadable"])
+def test_spoilt_files_stop_nothing(world: World, cases: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """One after the other in one installation: what is in force stays the version from before the first."""
     world.press.publish("main")
     assert poll(world.context).new == 1
     match(world.context)
     assert states(world) == {}
+    good = {name: path_of(world.context, name).read_bytes() for name in FILES}
+    failed = {}
+    for how, files in cases:
+        for name, content in good.items():
+            as_good(path_of(world.context, name), content)
+        try:
+            spoilt_files_stop_nothing(world, how, files)
+        except Exception as error:
+            failed[f"{how} {files}"] = error
+    assert failed == {}
+
+
+def spoilt_files_stop_nothing(world: World, how: str, files: Sequence[str]) -> None:
+    spoil, told = SPOILT[how]
     for name in files:
         spoil(path_of(world.context, name))
     world.press.publish("main")

@@ -27,7 +27,7 @@ from tests.pristine import remove
 pytestmark = pytest.mark.slow
 
 REMOVED_S = 120
-"""Generous: the master asks a node three times, ten seconds each, before it takes it for dead."""
+"""Generous: the master takes a node for dead after nine seconds."""
 
 
 @dataclass(frozen=True, slots=True)

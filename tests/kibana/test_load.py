@@ -166,6 +166,7 @@ def test_the_environment_says_where_and_who() -> None:
     assert Target.from_environment(said).root == "https://k:1/s/news"
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_where_to_look(
     kibana: StandIn, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

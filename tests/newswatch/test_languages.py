@@ -112,6 +112,7 @@ def test_a_worker_is_handed_what_was_read() -> None:
     assert run.stdout.decode().strip() == f"{len(languages())} []"
 
 
+@pytest.mark.slow
 def test_dag_files_read_no_language() -> None:
     code = (
         "import dags.poll_feeds, dags.match_alerts, dags.deliver_mails, sys\n"

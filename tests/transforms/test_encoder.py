@@ -47,6 +47,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_texts_of_strangers_end_no_process(encoder: Encoder) -> None:
     # In a process of its own: memory that was overwritten ends it, at once or at its end.
     run = "from tests.transforms.test_encoder import HOSTILE as H; from transforms.encoder import load; import json; "

@@ -83,21 +83,31 @@ def clock() -> datetime:
     return NOW
 
 
+@pytest.fixture(scope="session")
+def furnished(es: Elasticsearch, elasticsearch_url: str, newsstand: list[Article]) -> Pristine:
+    """Index names whose indices hold the newsroom's stories and two feeds, and are so again for each test that asks."""
+
+    def furnish(names: Names) -> None:
+        stock(es, names, newsstand)
+        FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])
+
+    return Pristine(es, elasticsearch_url, furnish)
+
+
 @pytest.fixture
-def page(es: Elasticsearch, names: Names, newsstand: list[Article], tmp_path: Path) -> Page:
+def page(es: Elasticsearch, furnished: Pristine, newsstand: list[Article], tmp_path: Path) -> Iterator[Page]:
     (tmp_path / "alerts.yaml").write_text(ALERTS)
     mail_folder(tmp_path).mkdir()
+    names = furnished.names()
     settings = Settings(
         secret_key=SecretStr("for tests"), config_dir=tmp_path, data_dir=tmp_path, index_prefix=names.prefix
     )
-    set_up(es, names, settings)
-    stock(es, names, newsstand)
-    FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])
     context = Context(settings, es, names, clock)
     visitor = Visitor()
     airflow = FastAPI()
     airflow.mount("/news", create_app(lambda: context, visitor.access(), read=lambda here: read_now(here)))
-    return Page(airflow, context, visitor, newsstand)
+    yield Page(airflow, context, visitor, newsstand)
+    furnished.clean()
 
 
 LATER = NOW + timedelta(minutes=10)
