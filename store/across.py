@@ -181,7 +181,7 @@ class Across:
         return found
 
 
-_NEEDED = ["language", "time", "story_id", "meaning.vector", "seq", "placed_at", "placed_by"]
+_NEEDED = ["language", "time", "story_id", "meaning.vector", "gist.places", "seq", "placed_at", "placed_by"]
 
 
 def _of_batch(batch: Batch) -> Document:
@@ -214,6 +214,7 @@ def _encoded(batch: Batch, article_id: str, document: Mapping[str, Any]) -> Enco
         datetime.fromisoformat(document["time"]).astimezone(UTC),
         vector,
         document.get("story_id") or article_id,
+        frozenset(document.get("gist", {}).get("places", "").split()),
         is_new=_has_come_with(batch, document),
         by_person=bool(document.get("placed_by")),
     )

@@ -1,17 +1,18 @@
 """Decides which stories of different languages report one event, by the vectors of their articles. Pure.
 
 Words join articles of one language (`transforms.story`). Then whole stories are compared, whenever one has a new
-report: a second report often shows what the first did not. Two stories are one if three things agree: their mean
+report: a second report often shows what the first did not. Two stories are one if four things agree: their mean
 vectors are near, the less so the further apart they were reported; none of either's languages has a story that is
-nearer to the other (mutual best, which keeps one story from swallowing many); and their articles are near one another
-on average, which the means of large stories alone don't show. `store.across` brings the stories from Elasticsearch.
+nearer to the other (mutual best, which keeps one story from swallowing many); their articles are near one another
+on average, which the means of large stories alone don't show; and their articles do not name different countries, as
+attacks on restaurants in Moscow and in Idaho sound alike. `store.across` brings the stories from Elasticsearch.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,6 +58,8 @@ class Encoded:
     published: datetime
     vector: Vector
     story_id: str
+    places: frozenset[str] = frozenset()
+    """The countries that its headline and lead name; empty if unknown."""
     is_new: bool = False
     """It came in with the batch whose stories are compared, for the first time."""
     by_person: bool = False
@@ -103,6 +106,8 @@ class Group:
         self.is_new = all(one.is_new for one in articles)
         self.is_full = len(articles) >= MOST
         self.by_person = any(one.by_person for one in articles)
+        self.places = Counter(one.places for one in articles if one.places)
+        """Countries that an article names → number of such articles."""
 
     @property
     def id(self) -> str:
@@ -137,7 +142,15 @@ def likeness(a: Group, b: Group) -> float:
     if product / (len(a.articles) * len(b.articles)) < ON_AVERAGE:
         return 0.0
     alike = product / (a.length * b.length) * math.exp(-max(timedelta(0), apart - GRACE) / FORGETTING)
-    return alike if alike >= (SAME_LANGUAGE if shared else SAME_EVENT) else 0.0
+    if alike < (SAME_LANGUAGE if shared else SAME_EVENT) or _elsewhere(a.places, b.places):
+        return 0.0
+    return alike
+
+
+def _elsewhere(a: Counter[frozenset[str]], b: Counter[frozenset[str]]) -> bool:
+    """Whether most of the articles of one, of those that name any country, name none that those of the other name."""
+    apart = sum(n * m for one, n in a.items() for other, m in b.items() if one.isdisjoint(other))
+    return apart > a.total() * b.total() / 2
 
 
 def _movable(story: Group, to: Group) -> bool:
@@ -238,7 +251,7 @@ class RecentAcross:
         self._members[placed.story_id].append(profile.id)
         vector = encoded(said, language, self._encoder) if self._encoder and language else None
         if vector is not None:
-            self._recent.append(Encoded(profile.id, language or "", profile.published, vector, ""))
+            self._recent.append(Encoded(profile.id, language or "", profile.published, vector, "", profile.places))
             self._waiting.append(profile.id)
         if len(self._waiting) == _TOGETHER:
             self._compare()

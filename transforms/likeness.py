@@ -233,7 +233,13 @@ def days_between(a: datetime, b: datetime) -> float:
 
 
 def likeness_across(a: Weighed, b: Weighed) -> float:
-    """Likeness of two articles in different languages, by the names and numbers that both write alike, in [0, 1]."""
+    """Likeness of two articles in different languages, by the names and numbers that both write alike, in [0, 1].
+
+    0 if they name different countries: figures and a word or two agree by chance.
+    """
+    one, other = a.profile.places, b.profile.places
+    if one and other and one.isdisjoint(other):
+        return 0.0
     apart = abs(a.profile.published - b.profile.published)
     decay = math.exp(-max(timedelta(0), apart - timedelta(days=1)) / FORGETTING)
     return cosine(a.vector, b.vector) * decay

@@ -14,6 +14,7 @@ from sys import intern
 
 from transforms.fingerprint import Fingerprint, fingerprint, own_words
 from transforms.fold import fold
+from transforms.places import places_of
 
 LEAD_WORDS = 120
 """Words at the beginning of the text that find other articles on the event."""
@@ -27,6 +28,8 @@ TITLE_COUNT = 2
 MOST_STEMS = 500
 """Stems of a text that are kept."""
 MOST_TITLE_STEMS = 60
+PLACES_CHARS = 300
+"""Characters of the text in which countries are looked for, beside the title: further on others are named, too."""
 _WORD_CHARS = 30
 _CHARS = 3_000
 """Characters of the text that are read."""
@@ -77,6 +80,8 @@ class Gist:
     title_decimals: str = ""
     days: str = ""
     """The days of the month in the title that say when it was published: the mark of a series."""
+    places: str = ""
+    """The countries that title and lead name; empty as well for what was stored before they were looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class Profile:
     names: Mapping[str, int]
     """Stem of a name → how often title and text have it; none in scripts without capitals."""
     figures: Figures
+    places: frozenset[str]
+    """The countries that title and lead name; empty if unknown."""
     body: Body
 
     @property
@@ -157,6 +164,7 @@ def gist_of(title: str, text: str, published: datetime) -> Gist:
         decimals=" ".join(sorted(figures.decimals)),
         title_decimals=" ".join(sorted(figures.title_decimals)),
         days=" ".join(map(str, sorted(figures.days))),
+        places=" ".join(places_of(f"{title}. {own[:PLACES_CHARS]}")),
     )
 
 
@@ -188,6 +196,7 @@ def profile_from(
             title_decimals=frozenset(gist.title_decimals.split()),
             days=frozenset(map(int, gist.days.split())),
         ),
+        places=frozenset(gist.places.split()),
         body=Body(text),
     )
 

@@ -76,6 +76,13 @@ def test_one_event_in_four_languages_is_one_story(es: Elasticsearch, names: Name
     assert {hit["_id"] for hit in hits} == {one.id for one in ferry.values()}
 
 
+def test_the_same_in_another_country_is_another_story(es: Elasticsearch, names: Names, encoder: Encoder) -> None:
+    english, french = article("en", FERRY), article("fr", FERRY, hours=1)
+    far = replace(french, title=f"Philippines : {french.title}")
+    found = place(es, names, encoder, [replace(english, title=f"{english.title}, Norway")], [far])
+    assert found[far.id].story_id == far.id
+
+
 def test_what_is_not_tagged_is_encoded_only_in_a_story_of_interest(
     es: Elasticsearch, names: Names, encoder: Encoder
 ) -> None:

@@ -17,10 +17,18 @@ def at(degrees: float) -> Vector:
 
 
 def said(
-    id_: str, language: str, degrees: float, *, story: str = "", hours: float = 0, new: bool = False, by: str = ""
+    id_: str,
+    language: str,
+    degrees: float,
+    *,
+    story: str = "",
+    hours: float = 0,
+    new: bool = False,
+    by: str = "",
+    places: str = "",
 ) -> Encoded:
-    when = NOON + timedelta(hours=hours)
-    return Encoded(id_, language, when, at(degrees), story or id_, is_new=new, by_person=bool(by))
+    when, named = NOON + timedelta(hours=hours), frozenset(places.split())
+    return Encoded(id_, language, when, at(degrees), story or id_, named, is_new=new, by_person=bool(by))
 
 
 def joined(*articles: Encoded, touched: str = "new") -> list[tuple[str, str]]:
@@ -66,6 +74,17 @@ def test_time_parts() -> None:
     assert joined(NEW, said("a", "en", 40, hours=-84)) == []
     assert joined(NEW, said("a", "en", 0, hours=-71)) == [("new", "a")]
     assert joined(NEW, said("a", "en", 0, hours=-73)) == []
+
+
+def test_stories_that_name_no_country_in_common_are_not_joined() -> None:
+    new = said("new", "fr", 0, new=True, places="RU UA")
+    assert joined(new, said("a", "en", 10, places="US")) == []
+    assert joined(new, said("a", "en", 10, places="US UA")) == [("new", "a")]
+    assert joined(new, said("a", "en", 10)) == [("new", "a")], "nothing is known of one"
+    elsewhere = [said(f"a{n}", "en", 10, story="a", places=places) for n, places in enumerate(("US", "US CA", "RU"))]
+    assert joined(new, *elsewhere) == [], "one of three articles mentions it"
+    assert joined(new, *elsewhere[1:]) == [("new", "a")], "one of two"
+    assert joined(new, said("a", "en", 10, places="US"), said("b", "en", 40, places="RU")) == [("new", "b")]
 
 
 def test_large_stories_must_be_near_article_by_article() -> None:

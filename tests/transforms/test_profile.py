@@ -49,6 +49,15 @@ def test_a_profile_is_made_of_its_gist_which_is_small(text: str) -> None:
     assert replace(parts, body=whole.body) == whole
 
 
+def test_the_countries_are_those_of_title_and_lead_and_unknown_of_what_was_stored_before() -> None:
+    when = datetime(2026, 8, 18, 12, tzinfo=UTC)
+    gist = gist_of("Troops leave Norway", f"They went to Poland. {'So it goes. ' * 40} Spain follows.", when)
+    assert gist.places == "NO PL"
+    before = Gist(**{name: value for name, value in asdict(gist).items() if name != "places"})
+    found = profile_from(before, id="a", published=when, source="", language="en")
+    assert found.places == frozenset()
+
+
 def test_figures_are_read_as_they_are_written() -> None:
     figures = made("Quake of 7,7 kills 51", "In 2026 the 7.7 quake, at 14:05, killed 51.").figures
     assert figures.title_decimals == figures.decimals == {"7.7"}

@@ -164,9 +164,12 @@ def test_an_outlets_partly_equal_texts_on_two_events_are_no_copies() -> None:
 def test_languages_meet_by_names_and_numbers_alone() -> None:
     text = "Stoltenberg, Daesh, AWACS, Kunduz, Brussels"
     english = written("en", "Stoltenberg: AWACS against Daesh", text)
-    dutch = written("nl", "Stoltenberg: AWACS tegen Daesh", text, language="nl")
+    dutch = written("nl", "Stoltenberg: AWACS tegen Daesh", "Kunduz, Daesh: Stoltenberg in Brussel", language="nl")
     assert stories(english, dutch)["nl"] == "en"
     assert stories(english, replace(made("quake2"), language="nl"))["quake2"] == "quake2"
+    elsewhere = replace(dutch, places=frozenset({"SY"}))
+    assert stories(replace(english, places=frozenset({"AF", "BE"})), elsewhere)["nl"] == "nl"
+    assert stories(replace(english, places=frozenset({"AF", "SY"})), elsewhere)["nl"] == "en"
 
 
 def test_the_size_of_the_stream_does_not_move_the_weights() -> None:

@@ -1,0 +1,81 @@
+"""Collects the names of countries: `python -m benchmarks.place_names`.
+
+Writes `transforms/data/place_names.json`: the names of all countries in the languages of `config/languages`, from CLDR
+by `babel`, and those of `place_names.yaml`, which come first where both have a name. Names that CLDR gives two
+countries are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+from babel import Locale, UnknownLocaleError
+
+from benchmarks.evaluate.labels import ROOT
+from transforms.fold import fold
+from transforms.places import AS_WRITTEN, NAMES
+
+OWN: Final = Path(__file__).with_name("place_names.yaml")
+LANGUAGES: Final = ROOT / "config" / "languages"
+WORDS: Final = frozenset({"RE", "JE", "GG", "IM", "CX", "NF", "CC", "HM", "BV", "TK"})
+"""Islands whose names are words, or other places: Réunion, Jersey."""
+_COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_REMARK: Final = re.compile(r"\s*[(（\[].*")
+_NOT_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"})
+
+
+def collected() -> dict[str, list[str]]:
+    """Country → its names, those of `place_names.yaml` first, then CLDR's."""
+    own: dict[str, list[str]] = yaml.safe_load(OWN.read_text(encoding="utf-8"))
+    taken = {_key(name) for names in own.values() for name in names}
+    countries: dict[str, dict[str, str]] = defaultdict(dict)
+    for code, name in _of_cldr():
+        countries[_key(name)][code] = name
+    found: dict[str, list[str]] = defaultdict(list, own)
+    for key, by_code in sorted(countries.items()):
+        if len(by_code) == 1 and key not in taken:
+            ((code, name),) = by_code.items()
+            if not _is_begun(key, own.get(code, [])):
+                found[code] = [*found[code], name]
+    return {code: found[code] for code in sorted(found)}
+
+
+def _of_cldr() -> Iterator[tuple[str, str]]:
+    for path in sorted(LANGUAGES.glob("*.yaml")):
+        try:
+            territories = Locale.parse(path.stem).territories
+        except (UnknownLocaleError, ValueError):
+            continue
+        for code, name in territories.items():
+            name = _REMARK.sub("", name)
+            if _COUNTRY.fullmatch(code) and code not in WORDS | _NOT_COUNTRIES and len(name) > _least(name):
+                yield code, name
+
+
+def _least(name: str) -> int:
+    """Letters that a name must have more than: short ones are other languages' words."""
+    return 1 if name[0] == name[0].upper() == name[0].lower() else AS_WRITTEN
+
+
+def _is_begun(key: str, own: Sequence[str]) -> bool:
+    """Whether a beginning among the country's own names finds the name already."""
+    return " " not in key and any(key.startswith(_key(name[:-1])) for name in own if name[-1] == "*")
+
+
+def _key(name: str) -> str:
+    return fold(name).text
+
+
+def main() -> None:
+    """Collect and write."""
+    NAMES.write_text(json.dumps(collected(), ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
