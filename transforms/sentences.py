@@ -27,6 +27,8 @@ WRAPPED_BREAKS = 3
 """Minimum line breaks that such a width explains, …"""
 WRAPPED_SHARE = 0.6
 """… and minimum share of all breaks within paragraphs."""
+LOWER_SHARE = 1 / 3
+"""Minimum share of these breaks that go on in lower case: a list of headlines of one length does not."""
 _WORD_CHARS = 25
 """Maximum letters of a word; more in one piece is a line of Chinese or Japanese."""
 CUT = 15
@@ -59,10 +61,12 @@ def unwrapped(text: str) -> str:
     if width not in WRAPPED_WIDTHS:
         return text
     breaks = [_Break(n, line, after) for n, (line, after) in enumerate(pairwise(lines)) if _goes_on(line, after)]
-    full = [b.made_by(width) for b in breaks]
-    if sum(full) < max(WRAPPED_BREAKS, WRAPPED_SHARE * len(full)):
+    full = [b for b in breaks if b.made_by(width)]
+    if len(full) < max(WRAPPED_BREAKS, WRAPPED_SHARE * len(breaks)):
         return text
-    soft = {b.number for b, is_full in zip(breaks, full, strict=True) if is_full or b.after[0].islower()}
+    if sum(b.goes_on_lower for b in full) < LOWER_SHARE * len(full):
+        return text
+    soft = {b.number for b in full} | {b.number for b in breaks if b.goes_on_lower}
     return "".join(f"{line}{' ' if n in soft else chr(10)}" for n, line in enumerate(lines))[:-1]
 
 
@@ -70,6 +74,10 @@ class _Break(NamedTuple):
     number: int
     before: str
     after: str
+
+    @property
+    def goes_on_lower(self) -> bool:
+        return self.after[0].islower()
 
     def made_by(self, width: int) -> bool:
         """Whether the next line's first word would not have fitted."""

@@ -95,6 +95,11 @@ def test_breaks_that_a_width_made_are_blanks() -> None:
         "",
         "\n\n\n\n",
         "A headline\n" * 5,
+        "Ministers of twelve countries met in the port of Hamburg\n"
+        "Council votes on a new bridge over the Elbe near Meissen\n"
+        "Farmers ask for rain as fields of wheat dry out too soon\n"
+        "Trains between both capitals stand still until Wednesday\n"
+        "Painter of ships dies at the age of ninety in her studio\n",
         "The first of some short lines that end where they like\nand a list\nof things\nthat somebody wrote\nby hand",
         "会议结束后北约决定增兵并向成员国通报情况各国代表对此表示支持同时要求尽快落实承诺并提高国防开支以应对\n" * 4,
         ("A paragraph is one long line, as pages have it, and nothing breaks it before its end. " * 2 + "\n") * 4,
