@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
@@ -342,6 +343,7 @@ def confirmation_mail(address: str, by: str, settings: Settings, now: datetime) 
         subject=f"{settings.mail_name}: do you want these mails?",
         at=now,
         sender=settings.mail_name,
+        zone=ZoneInfo(settings.time_zone),
         body=Notice(
             sections=(Section("Confirm your address", "good", (Row(address, "waits for your word", why),)),),
             more_text="Yes, send me mails",

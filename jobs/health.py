@@ -10,8 +10,9 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from delivery.message import Message, Notice, Row, Section
 from delivery.notify import notify, reference_of
@@ -150,6 +151,7 @@ def message_of(pending: Pending, settings: Settings, operator: str) -> Message:
         at=pending.at,
         sender=settings.mail_name,
         body=notice,
+        zone=ZoneInfo(settings.time_zone),
         reference=pending.reference,
     )
 
@@ -177,16 +179,16 @@ def _has(changes: Sequence[HealthChange], state: str) -> bool:
 
 
 def _row(change: HealthChange, settings: Settings) -> Row:
-    well = change.state == WELL
+    well, zone = change.state == WELL, ZoneInfo(settings.time_zone)
     return Row(
         title=" ".join(change.title.split()),
         state="well again" if well else change.state,
         why=f"was {change.before}" if well else change.why.replace("`", '"'),
-        facts=(f"since {_time(change.since)}", f"last read {_time(change.last_success_at)}"),
+        facts=(f"since {_time(change.since, zone)}", f"last read {_time(change.last_success_at, zone)}"),
         url=change.url,
         link=safe_url(f"{settings.public_url.rstrip('/')}/news/feeds/{change.feed_id}"),
     )
 
 
-def _time(moment: datetime | None) -> str:
-    return when(moment) if moment else "never"
+def _time(moment: datetime | None, zone: tzinfo) -> str:
+    return when(moment, zone) if moment else "never"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from delivery.message import Message, Notice, Row, Section
 from delivery.words import one_line, safe_url, shortened, when
@@ -36,9 +38,9 @@ def title(condition_id: str) -> str:
 
 def message_of(draft: Draft, settings: Settings, recipient: str) -> Message:
     """The message of a draft; the same draft makes the same message."""
-    news = f"{settings.public_url.rstrip('/')}/news"
+    news, zone = f"{settings.public_url.rstrip('/')}/news", ZoneInfo(settings.time_zone)
     notice = Notice(
-        sections=sections(draft),
+        sections=sections(draft, zone),
         hint='"newswatch watch --once" shows what is wrong now.',
         more_text="Open the News page",
         more_url=safe_url(news),
@@ -50,6 +52,7 @@ def message_of(draft: Draft, settings: Settings, recipient: str) -> Message:
         at=draft.at,
         sender=settings.mail_name,
         body=notice,
+        zone=zone,
     )
 
 
@@ -70,53 +73,53 @@ def _in_short(sentence: str) -> str:
     return shortened(one_line(sentence).partition(". ")[0].rstrip("."), _SUBJECT)
 
 
-def sections(draft: Draft) -> tuple[Section, ...]:
-    """What began, worst first; what is over; what still stands."""
+def sections(draft: Draft, zone: tzinfo = UTC) -> tuple[Section, ...]:
+    """What began, worst first; what is over; what still stands. Times are in `zone`."""
     begun = [item for item in draft.items if item.change in BEGUN]
     bad = [item for item in begun if item.episode.condition.severity is Severity.CRITICAL]
     odd = [item for item in begun if item.episode.condition.severity is Severity.WARNING]
     over = [item for item in draft.items if item.change is Change.OVER]
     passed = [item for item in draft.items if item.change is Change.PASSED]
     shown = (
-        Section("Wrong now", "bad", tuple(map(_begun, bad))),
-        Section("Look at this", "odd", tuple(map(_begun, odd))),
-        Section("Well again", "good", tuple(map(_ended, over))),
-        Section("Was wrong while this way could not tell you", "good", tuple(map(_ended, passed))),
+        Section("Wrong now", "bad", tuple(_begun(item, zone) for item in bad)),
+        Section("Look at this", "odd", tuple(_begun(item, zone) for item in odd)),
+        Section("Well again", "good", tuple(_ended(item, zone) for item in over)),
+        Section("Was wrong while this way could not tell you", "good", tuple(_ended(item, zone) for item in passed)),
         Section("Still wrong, as you were told", "odd", (), tuple(map(_standing, worst_first(draft.standing)))),
     )
     return tuple(section for section in shown if section.rows or section.brief)
 
 
-def _begun(item: Item) -> Row:
+def _begun(item: Item, zone: tzinfo) -> Row:
     condition = item.episode.condition
     state = "now critical" if item.change is Change.WORSE else str(condition.severity)
     return Row(
         title=title(condition.id),
         state=state,
         why=one_line(condition.sentence),
-        facts=(f"since {when(condition.since)}",) if condition.since else (),
+        facts=(f"since {when(condition.since, zone)}",) if condition.since else (),
         todo=one_line(condition.next_step),
     )
 
 
-def _ended(item: Item) -> Row:
+def _ended(item: Item, zone: tzinfo) -> Row:
     condition = item.episode.condition
     return Row(
         title=title(condition.id),
         state="well again",
         why=f"Was: {one_line(condition.sentence)}",
-        facts=_spell(item.episode),
+        facts=_spell(item.episode, zone),
     )
 
 
-def _spell(episode: Episode) -> tuple[str, ...]:
+def _spell(episode: Episode, zone: tzinfo) -> tuple[str, ...]:
     """From when to when, how long, how often."""
     since, until = episode.condition.since or episode.began_at, episode.over_at
     if until is None:
-        return (f"since {when(since)}",)
+        return (f"since {when(since, zone)}",)
     long = durations.long(max(0.0, (until - since).total_seconds()))
     often = (f"{episode.times} times in that time",) if episode.times > 1 else (f"for {long}",)
-    return (f"from {when(since)}", f"to {when(until)}", *often)
+    return (f"from {when(since, zone)}", f"to {when(until, zone)}", *often)
 
 
 def _standing(condition: Condition) -> Row:

@@ -90,7 +90,9 @@ def _page(found: StoryReports, shared: SharedStory, here: Context) -> HTMLRespon
         left_out=found.total - len(order[:SHOWN]),
         total=found.total,
         sources="One source" if found.independent == 1 else f"{found.independent} independent sources",
-        credibility=f"credibility {found.credibility.number} of 6, {found.credibility.meaning}",
+        credibility=f", credibility {found.credibility.number} of 6, {found.credibility.meaning}"
+        if found.credibility.is_known
+        else "",
         zone=here.settings.time_zone,
         until=when(shared.until, zone),
         full_url=page_url("story", found.id, here.settings, ""),

@@ -70,7 +70,9 @@ def test_a_mail_of_very_many_feeds_tells_of_each_and_stays_small(operated: World
         ("Not read any more", 20, 180),
         ("Read, but look at them", 1, 0),
     ]
-    settings = operated.context.settings
+    settings = operated.context.settings.model_copy(update={"time_zone": "Europe/Brussels"})
+    (first, *_) = sections(changes, settings)[0].rows
+    assert first.facts == ("since Wed 4 Mar 2026, 06:06 CET", "last read never")
     mail = EMAIL.render(message_of(Pending("x", NOW, changes, {}), settings, OPERATOR), settings).content
     for body in (mail.get_body(("plain",)), mail.get_body(("html",))):
         assert body

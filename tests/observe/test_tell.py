@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from delivery.channels.email import EMAIL
 from delivery.channels.registry import parse_address
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
@@ -111,6 +112,16 @@ def test_the_message_has_what_since_when_and_what_to_do() -> None:
     (passed,) = text["Was wrong while this way could not tell you"].rows
     assert passed.facts[-1] == "3 times in that time"
     assert [row.title for row in text["Still wrong, as you were told"].brief] == ["Disk"]
+
+
+def test_the_operator_is_told_in_the_zone_of_the_installation() -> None:
+    settings = Settings(time_zone="Europe/Brussels")
+    mail = EMAIL.render(message_of(draft(item(Change.NEW, MAIL)), settings, "a@example.org"), settings).content
+    for kind in ("plain", "html"):
+        body = mail.get_body((kind,))
+        assert body
+        assert "since Sun 1 Mar 2026, 13:00 CET" in body.get_content()
+        assert "UTC" not in body.get_content()
 
 
 def test_the_same_draft_is_the_same_message() -> None:

@@ -142,7 +142,7 @@ def test_without_elasticsearch_it_tells_all_the_same(house: House, receiver: Rec
         print(f"{psutil.Process(process.pid).memory_info().rss / 1e6:.0f} MB")
     assert receiver.changes() == [("new", "elasticsearch")], "and nothing that follows from it"
     (subject,) = house.subjects()
-    assert subject.startswith("Critical: Elasticsearch can't be reached")
+    assert subject.startswith("Critical: Elasticsearch can't be used: http://127.0.0.1:")
 
 
 def test_two_watchmen_do_not_share_a_folder(house: House) -> None:

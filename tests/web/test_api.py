@@ -22,6 +22,7 @@ from newswatch.client import Newswatch, ServerError
 from store.keys import KeyStore, Request
 from tests.factories import NOW
 from tests.web.conftest import Stocked, Visitor
+from web.api.app import create_api
 from web.app import create_app
 
 pytestmark = pytest.mark.slow
@@ -81,6 +82,16 @@ def test_every_article_comes_once_in_ingest_order_with_evidence_and_the_query_ch
     assert api.pages("saved-searches/nato/articles") == api.pages("articles", q="tag:nato level:main")
     now = api.get("articles", after="now")
     assert (now["articles"], api.get("articles", after=now["next"])["articles"]) == ([], [])
+
+
+def test_every_parameter_says_what_it_is() -> None:
+    paths = create_api(lambda: pytest.fail("a description asks nothing")).state.described()["paths"]
+    told = [one for methods in paths.values() for of in methods.values() for one in of.get("parameters", ())]
+    asked = [one for one in told if one["in"] == "query"]
+    said = {"enum", "minimum", "description"}
+    assert {"from", "to", "q"} <= {one["name"] for one in asked}
+    assert [one["name"] for one in asked if not one.get("description") and not said & one["schema"].keys()] == []
+    assert not {"more", "within"} & {one["name"] for one in asked}, "they are the page's own"
 
 
 def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:

@@ -24,6 +24,7 @@ from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.conftest import Page
 from web.problem_pages import DOCUMENT_SHOWN, LABELS, PAGE, cut, place
+from web.render import with_code
 from web.security import Role
 
 pytestmark = pytest.mark.slow
@@ -161,7 +162,8 @@ def test_every_kind_has_its_name_and_its_advice(page: Page, client: TestClient) 
     note(page, *(Problem(kind, f"a {kind}", "why", "stage") for kind in KINDS))
     shown = client.get("/news/problems")
     assert len(subjects(shown)) == len(KINDS)
-    assert all(Problem(kind, "", "").advice in html.unescape(shown.text) for kind in KINDS)
+    assert all(str(with_code(Problem(kind, "", "").advice)) in shown.text for kind in KINDS)
+    assert "<code>config/feeds.yaml</code>" in shown.text
 
 
 # ── strangers' text ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ from store.ingest_order import CursorError, Horizons
 from web.api import shapes
 from web.api.answers import PROBLEMS, answer, known_parameters, not_found
 from web.api_keys import Held, Opened, requires_key
-from web.feed_pages import state_of
+from web.feed_pages import TROUBLE, state_of
 from web.problem_json import TroubleError
 from web.search_pages import DAY, Rows
 from web.search_view import with_days
@@ -48,6 +48,7 @@ After = Annotated[
         description="`next` of the answer before. Empty: from the oldest on. `now`: only what comes from now on.",
     ),
 ]
+FeedState = Annotated[str, Query(max_length=20, description=f"Only feeds in this state: {', '.join(TROUBLE)}.")]
 WithText = Annotated[bool, Query(description="Whether articles come with their texts.")]
 
 
@@ -138,10 +139,11 @@ def _search(router: APIRouter, _: Horizons) -> None:
         rows: Rows = "stories",
         offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - MOST)] = 0,
         limit: Limit = 20,
-        from_: Annotated[str | None, Query(alias="from", pattern=DAY)] = None,
-        to: Annotated[str | None, Query(pattern=DAY)] = None,
-        more: Annotated[str, Query(max_length=20, description="Of the page; means nothing here.")] = "",  # noqa: ARG001
-        within: Annotated[str, Query(max_length=100, description="Of the page; means nothing here.")] = "",  # noqa: ARG001
+        from_: Annotated[str | None, Query(alias="from", pattern=DAY, description="First day, in UTC.")] = None,
+        to: Annotated[str | None, Query(pattern=DAY, description="Last day, in UTC.")] = None,
+        # An open facet of the page and what is typed into it: taken, so that a page's address can be asked here.
+        more: Annotated[str, Query(max_length=20, include_in_schema=False)] = "",  # noqa: ARG001
+        within: Annotated[str, Query(max_length=100, include_in_schema=False)] = "",  # noqa: ARG001
     ) -> Response:
         """What the News page's search finds with the same query string: best or newest first, a row for each story.
 
@@ -240,7 +242,7 @@ def _others(router: APIRouter, _: Horizons) -> None:
         return answer(request, api.TopicList(listed))
 
     @router.get("/feeds", **_shows(api.FeedList), tags=["topics and feeds"])
-    def list_feeds(request: Request, here: Opened, state: Annotated[str, Query(max_length=20)] = "") -> Response:
+    def list_feeds(request: Request, here: Opened, state: FeedState = "") -> Response:
         """The feeds and how they fare."""
         records = FeedStore(here.es, here.names).all()
         counts = Counter(state_of(record) for record in records)
