@@ -181,7 +181,8 @@ class _Search(Page):
             return replace(found, unmeant=meant)
         if meant is None:
             return found
-        return nearer_first(found, meant, self.size, near if found.relaxed else ())
+        language = wording_of(self.parsed, self.names).language
+        return nearer_first(found, meant, self.size, near if found.relaxed else (), language)
 
     def _moved_down(self, found: Results) -> Results:
         """A further page, which begins as many rows earlier as the first page has added ones."""
