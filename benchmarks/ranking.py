@@ -43,6 +43,8 @@ from embedded.elasticsearch import start_elasticsearch
 from ingest.urls import article_id
 from newswatch.article import Article, Meaning, Provenance, Source
 from newswatch.settings import Settings, default_config_dir
+from search.asked import understood
+from search.meant import meant
 from search.query import Hit, find
 from store.client import connect, set_up
 from store.documents import to_document
@@ -243,6 +245,7 @@ def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
     """Name → system, the best ones first."""
 
     def meaning(query: str) -> list[str]:
+        meant(understood(query, names).words)  # on a busy machine, a page may not wait for it
         return _first(find(es, names, query, size=_PAGE, now=NOW, vectors=True).hits)
 
     def words(query: str) -> list[str]:

@@ -516,11 +516,11 @@ def _vectors(_: Pulse, settings: Settings) -> Iterator[Condition]:
             "Install the encoder on every machine that runs tasks, or set NEWSWATCH_VECTORS to false.",
         )
     failed = failures()
-    if settings.vectors and failed.is_recent:
+    if settings.vectors and failed.are_many:
         yield Condition(
             "vectors",
             Severity.WARNING,
-            f"{failed.count} searches since this server began went by words only, the last as {_reason(failed.last)}",
+            f"{failed.count} searches since this server began went by words only, the last as {_reason(failed.reason)}",
             "They find what they did, in the order of the words. The server's log has each.",
         )
 

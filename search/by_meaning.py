@@ -21,6 +21,11 @@ _REORDERED: Final = 20
 """Rows of the first page that are ordered by meaning too."""
 _NEAR: Final = 0.3
 """Minimum cosine of what is added to the words; chosen on one half of the judged queries."""
+_OWN_LANGUAGE: Final = 0.1
+"""Taken off an article in the language of the words: their score prefers it, and their cosine, too, as of so few words
+only what all languages have in common is taken off."""
+_MAIN: Final = 0.1
+"""For an article whose main subject is a topic."""
 ADDED: Final = 10
 """Maximum of added rows where no article has all words."""
 FIRST: Final = 1_000.0
@@ -51,8 +56,12 @@ def near(meant: Meant, k: int, query: Json, boost: float = 1.0) -> Json:
     return {"knn": {**nearest, "boost": boost}}
 
 
-def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit] = ()) -> Results:
+def nearer_first(
+    results: Results, meant: Meant, size: int, added: Sequence[Hit] = (), language: str | None = None
+) -> Results:
     """A first page of `size` rows in the order of words and meaning, with those of `added` that it does not have.
+
+    `language` is the words', if it is known.
 
     With a row for each story, none gets a second one. Of the rows that fill the page up, which no later page has, those
     in `added` are counted as added.
@@ -66,7 +75,7 @@ def nearer_first(results: Results, meant: Meant, size: int, added: Sequence[Hit]
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
     head = rows[:_REORDERED]
     cosines = _cosines(head, meant)
-    head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]})
+    head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]}, language)
     filled = full if full < len(rows) else None
     unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
     return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new), unmeant=unmeant)
@@ -87,9 +96,12 @@ def _cosines(hits: Sequence[Hit], meant: Meant) -> Mapping[str, float]:
     return {id_: cosine(meant.vector, one.vector) for id_, one in by_id.items() if one and one.by == meant.by}
 
 
-def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str]) -> tuple[Hit, ...]:
+def nearest_first(
+    hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str], language: str | None = None
+) -> tuple[Hit, ...]:
     """The hits in three parts: those of `whole`, which have all words; the others that are near, by their cosine; the
-    rest. The first and last part go by the sum of the score, as a share of the best one's, and the cosine.
+    rest. The first and last part go by the sum of the score, as a share of the best one's, the cosine, and what
+    corrects them (`_MAIN`, `_OWN_LANGUAGE`).
 
     `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others.
     """
@@ -105,6 +117,11 @@ def nearest_first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Coll
         id_, near = hit.article.id, cosines.get(hit.article.id, least)
         if id_ in is_near:
             return 1, -near
-        return (0 if id_ in whole else 2), -(hit.score / best + near)
+        return (0 if id_ in whole else 2), -(hit.score / best + near + _correction(hit, language))
 
     return tuple(sorted(hits, key=place))
+
+
+def _correction(hit: Hit, language: str | None) -> float:
+    main = _MAIN if any(tag.level == "main" for tag in hit.article.tags) else 0.0
+    return main - (_OWN_LANGUAGE if language and hit.article.language == language else 0.0)

@@ -1,13 +1,12 @@
 """What a query's words mean, as a vector: encoded once per process, while Elasticsearch searches for the words.
 
-Whatever fails here costs a page its order by meaning, never the page: `Unmeant` says why, on the page, in the log, and
-in the process's own count of failures, from which `newswatch check` and the metrics tell it.
+Whatever fails here costs a page its order by meaning, never the page: `Unmeant` says why, on the page and in the log,
+and many failures of one process are a condition that its pages and metrics tell.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,8 +25,10 @@ _log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 60.0
 """Seconds after which words that could not be encoded are tried again."""
+MANY: Final = 10
+"""Failures that are told of as something wrong with the server."""
 RECENT_S: Final = 900.0
-"""Seconds for which a failure counts as one of now."""
+"""Seconds within which they must have happened."""
 BUDGET_S: Final = 2.0
 """Seconds that a page waits for its words to be encoded, which takes tens of milliseconds. What comes later is kept for
 the next page."""
@@ -167,15 +168,15 @@ class Failures:
 
     count: int = 0
     """Since the process began."""
-    last: str = ""
-    """The reason of the last one, as the end of a sentence."""
-    at: float = -math.inf
-    """When it was, by the monotonic clock."""
+    reason: str = ""
+    """Of the last one, as the end of a sentence."""
+    times: tuple[float, ...] = ()
+    """Of the last `MANY`, by the monotonic clock."""
 
     @property
-    def is_recent(self) -> bool:
-        """Whether it was less than `RECENT_S` ago."""
-        return time.monotonic() - self.at < RECENT_S
+    def are_many(self) -> bool:
+        """Whether there were `MANY` in the last `RECENT_S`: one is told on its page alone."""
+        return len(self.times) == MANY and time.monotonic() - self.times[0] < RECENT_S
 
 
 _failures = Failures()
@@ -192,5 +193,6 @@ def count_failure(unmeant: Unmeant) -> None:
     if unmeant.is_absent:
         return
     with _keeping:
-        _failures = Failures(_failures.count + 1, unmeant.reason, time.monotonic())
+        times = (*_failures.times, time.monotonic())[-MANY:]
+        _failures = Failures(_failures.count + 1, unmeant.reason, times)
     _log.warning("A page is not ordered by meaning: %s", unmeant.reason)

@@ -174,14 +174,15 @@ class _Search(Page):
 
     def _by_meaning(self, found: Results, near: Sequence[Hit]) -> Results:
         """The page as `by_meaning.nearer_first` orders and fills it."""
-        if self.offset:
-            return self._moved_down(found) if found.relaxed else found
-        meant = self.meant() if self.meant else None
-        if isinstance(meant, Unmeant):
-            return replace(found, unmeant=meant)
-        if meant is None:
+        if self.offset and not found.relaxed:
             return found
-        return nearer_first(found, meant, self.size, near if found.relaxed else ())
+        meant = self.meant() if self.meant else None
+        if not isinstance(meant, Meant):
+            return replace(found, unmeant=meant)
+        if self.offset:
+            return self._moved_down(found)
+        language = wording_of(self.parsed, self.names).language
+        return nearer_first(found, meant, self.size, near if found.relaxed else (), language)
 
     def _moved_down(self, found: Results) -> Results:
         """A further page, which begins as many rows earlier as the first page has added ones."""

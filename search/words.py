@@ -56,6 +56,11 @@ class Wording:
         return _languages_of(self.typed)
 
     @property
+    def language(self) -> str | None:
+        """The likeliest one; None for a text without letters."""
+        return max(self.languages, key=self.languages.__getitem__, default=None)
+
+    @property
     def text(self) -> str:
         """The words, separated by blanks."""
         return " ".join(self.words)

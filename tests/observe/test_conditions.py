@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -36,7 +35,7 @@ from observe.conditions import (
 )
 from observe.health import KINDS
 from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
-from search.meant import Failures
+from search.meant import MANY, RECENT_S, Failures
 from tests.factories import NOW
 
 SETTINGS = Settings()
@@ -424,13 +423,14 @@ def test_every_condition_has_a_state_in_health() -> None:
     assert {"network", "search"} <= named <= set(KINDS)
 
 
-def test_searches_that_do_not_go_by_meaning_are_told_while_they_are_recent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.meant._failures", Failures(3, "the encoder took more than 2 s", time.monotonic()))
+def test_many_searches_that_do_not_go_by_meaning_are_told_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.meant._failures", Failures(12, "the encoder took more than 2 s", (0.0,) * MANY))
+    monkeypatch.setattr("search.meant.time.monotonic", lambda: RECENT_S - 1)
     monkeypatch.setattr("observe.conditions.why_none", lambda **_: "")
     (one,) = conditions(a_pulse(), Settings(vectors=True))
     assert (one.id, one.severity) == ("vectors", Severity.WARNING)
-    assert one.sentence.startswith("3 searches")
+    assert one.sentence.startswith("12 searches")
     assert one.sentence.endswith("the encoder took more than 2 s.")
     assert not conditions(a_pulse(), Settings(vectors=False))
-    monkeypatch.setattr("search.meant._failures", Failures(3, "the encoder took more than 2 s"))
+    monkeypatch.setattr("search.meant.time.monotonic", lambda: RECENT_S)
     assert not conditions(a_pulse(), Settings(vectors=True))

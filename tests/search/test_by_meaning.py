@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from newswatch.article import Tag
 from search.by_meaning import OF_ANOTHER, nearer_first
 from search.meant import Meant
 from search.results import Hit, Results
@@ -71,3 +72,14 @@ def test_vectors_of_another_encoder_alone_are_said_to_be_of_no_use() -> None:
     assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9)), MEANT, 20).unmeant == OF_ANOTHER
     assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9, 0.2)), MEANT, 20).unmeant is None
     assert nearer_first(page(hit(1, 10), hit(2, 9)), MEANT, 20).unmeant is None, "nothing that topics fit"
+
+
+def test_a_main_topic_raises_a_row_and_the_language_of_the_words_does_not() -> None:
+    first, second = hit(1, 10, 0.2), hit(2, 9.5, 0.2)
+    foreign = replace(second, article=replace(second.article, language="fr"))
+    on_topic = replace(second, article=replace(second.article, tags=(Tag("nato", "main", 0.9, ()),)))
+    first = replace(first, article=replace(first.article, language="en", tags=()))
+    plain = replace(foreign, article=replace(foreign.article, tags=()))
+    assert [one.seq for one in nearer_first(page(first, plain), MEANT, 20).hits] == [1, 2]
+    assert [one.seq for one in nearer_first(page(first, plain), MEANT, 20, language="en").hits] == [2, 1]
+    assert [one.seq for one in nearer_first(page(first, on_topic), MEANT, 20).hits] == [2, 1]

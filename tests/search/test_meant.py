@@ -13,6 +13,7 @@ from search import meant as module
 from search.meant import (
     ABSENT,
     AGAIN_S,
+    MANY,
     RECENT_S,
     Failures,
     Meant,
@@ -120,10 +121,13 @@ def test_failures_are_counted_and_logged(
 ) -> None:
     monkeypatch.setattr(module, "_failures", Failures())
     count_failure(ABSENT)
-    assert not failures().is_recent
+    assert failures() == Failures()
     with caplog.at_level(logging.WARNING):
-        count_failure(Unmeant("this and that"))
+        for _ in range(MANY - 1):
+            count_failure(Unmeant("this and that"))
+        assert not failures().are_many
+        count_failure(Unmeant("something else"))
     assert "this and that" in caplog.text
-    assert (failures().count, failures().last, failures().is_recent) == (1, "this and that", True)
+    assert (failures().count, failures().reason, failures().are_many) == (MANY, "something else", True)
     clock[0] += RECENT_S
-    assert not failures().is_recent
+    assert not failures().are_many

@@ -66,6 +66,7 @@ def test_search_ranks_judged_queries_above_its_floors_and_above_bm25(
 ) -> None:
     queries = judged_queries()
     ours = figures(lambda query: [id_of(hit.article.url) for hit in found[query]], queries)
+    print({half: ours[half] for half in FLOORS})
     bm25 = figures(systems(es, archive)["BM25"], queries)
     assert {half: ours[half] for half in FLOORS if ours[half] < FLOORS[half]} == {}
     assert ours["unseen"] > bm25["unseen"] + OVER_BM25

@@ -34,6 +34,12 @@ from transforms.meaning import with_meaning
 slow = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, the encoder may need longer than a page waits."""
+    monkeypatch.setattr("search.meant.BUDGET_S", 60.0)
+
+
 def article(language: str, of: Mapping[str, tuple[str, str]], number: int = 1) -> Article:
     title, text = of[language]
     outlet = f"{language}-{'ferry' if of is FERRY else 'budget'}"

@@ -27,6 +27,8 @@ from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.outages import Outage
+from search.meant import Unmeant
+from search.query import find
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
@@ -302,6 +304,16 @@ def test_an_article_names_others_like_it(page: Page, client: TestClient, encoder
     assert FERRY["fr"][0].replace("'", "&#39;") in html
     html = client.get("/news/", params={"q": "ferry similar:any"}).text
     assert "NEWSWATCH_VECTORS is false" in html  # it is asked for in vain, and says why
+
+
+def test_a_page_that_cant_go_by_meaning_says_why_in_one_line(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "not by their meaning" not in client.get("/news/", params={"q": "NATO"}).text
+    late = Unmeant("the encoder took <b>2 s</b>")
+    monkeypatch.setattr(search_pages, "find", lambda *asked, **how: replace(find(*asked, **how), unmeant=late))
+    html = client.get("/news/", params={"q": "NATO"}).text
+    assert html.count("not by their meaning: the encoder took &lt;b&gt;2 s&lt;/b&gt;.") == 1
 
 
 def test_a_story_tells_copies_from_reports(page: Page, client: TestClient) -> None:
