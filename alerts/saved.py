@@ -23,7 +23,7 @@ from store.audit import AuditLog, Deed, digest
 from store.client import Client
 from store.compare_and_set import put, until_written
 from store.configuration import ALERTS
-from store.documents import Document, Stored, dump, load, problem_of, require_id, values
+from store.documents import Document, Hit, Stored, dump, load, problem_of, require_id, values
 from store.names import Names
 from store.reading import every, get_hit, get_hits, get_one
 
@@ -102,21 +102,23 @@ class SavedSearches:
 
     def all(self) -> tuple[SavedSearch, ...]:
         """Every saved search, by id."""
-        self._es.indices.refresh(index=self._index)
-        hits = every(self._es, self._index)
-        return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
+        return _searches(self._hits())
 
     def enabled(self, *, now: datetime | None = None) -> tuple[SavedSearch, ...]:
         """The searches to be matched: enabled, not expired, runnable. A muted one is matched, its mails suppressed."""
-        moment, problems = now or datetime.now(UTC), self.problems()
-        live = (s for s in self.all() if s.enabled and s.id not in problems)
+        moment, hits = now or datetime.now(UTC), self._hits()
+        problems = {hit["_id"] for hit in hits if hit["_source"].get("problem") not in (None, [])}
+        live = (s for s in _searches(hits) if s.enabled and s.id not in problems)
         return tuple(s for s in live if s.expires_at is None or s.expires_at > moment)
 
     def problems(self) -> dict[str, str]:
         """Id of each saved search that can't be run → the reason."""
-        self._es.indices.refresh(index=self._index)
-        hits = every(self._es, self._index, {"exists": {"field": "problem"}})
+        hits = self._hits({"exists": {"field": "problem"}})
         return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
+
+    def _hits(self, query: Document | None = None) -> list[Hit]:
+        self._es.indices.refresh(index=self._index)
+        return list(every(self._es, self._index, query))
 
     def get(self, saved_search_id: str) -> SavedSearch:
         """The saved search, in real time.
@@ -219,6 +221,11 @@ class SavedSearches:
             document["problem"] = problem
         written = put(self._es, self._index, search.id, search, document, was, refresh=True)
         return written.value if written else None
+
+
+def _searches(hits: Iterable[Hit]) -> tuple[SavedSearch, ...]:
+    """By id; an unreadable one is quarantined."""
+    return tuple(sorted(values(hits, read_search), key=lambda search: search.id))
 
 
 def _deed(by: str, before: SavedSearch | None, after: SavedSearch) -> Deed:

@@ -54,7 +54,7 @@ FAST_MEMBER_SETTINGS = {
     "cluster.fault_detection.follower_check.timeout": "4s",
     "cluster.fault_detection.follower_check.retry_count": "2",
 }
-"""In tests, a node of a cluster that hangs is taken for dead after 9 s; the default is three questions of 10 s each."""
+"""In tests, a hanging node of a cluster is taken for dead after 9 s. By default it is asked three times, 10 s each."""
 
 NODE_SETTINGS = {
     "cluster.name": "newswatch",

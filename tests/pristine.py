@@ -76,6 +76,11 @@ class Pristine:
         else:
             delete(self.es, touched)
 
+    def end(self) -> None:
+        """Delete everything."""
+        if self._names:
+            self._discard(self._names)
+
     def _discard(self, names: Names) -> None:
         remove(self.es, names.prefix)
         self._names = None

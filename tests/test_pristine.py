@@ -47,7 +47,9 @@ def furnished(es: Elasticsearch, elasticsearch_url: str) -> Iterator[Pristine]:
 
     pristine = Pristine(es, elasticsearch_url, furnish)
     yield pristine
-    remove(es, pristine.names().prefix)
+    first = pristine.names()
+    pristine.end()
+    assert not indices(es, first.prefix)
 
 
 @pytest.mark.parametrize("deed", DEEDS)

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowNotFoundException
 from elasticsearch import Elasticsearch
 
 from cli.check import look
@@ -57,6 +56,7 @@ def test_a_task_that_timed_out_is_a_failure_of_its_job(pulse: Any) -> None:
 @pytest.fixture
 def worker(names: Names, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A worker's environment, in which the test sets something wrong; Airflow has no connections of ours."""
+    from airflow.sdk.exceptions import AirflowNotFoundException  # a second, for who only collects tests
 
     def none(_: str) -> None:
         raise AirflowNotFoundException("none")

@@ -8,16 +8,25 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from dags.preload import OF_TASKS, forks_tasks
 from embedded.airflow import FIXED_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def preload() -> ModuleType:
+    """Imported by who runs these tests alone: Airflow takes a second."""
+    return import_module("dags.preload")
+
+
 SEES = """
 import json, os, sys, threading
 opened = []
@@ -51,28 +60,30 @@ READS = {"dags/poll_feeds.py", "dags/match_alerts.py", "dags/deliver_mails.py"}
         ([], "LocalExecutor", False),
     ],
 )
-def test_only_processes_from_which_tasks_are_forked_preload(arguments: list[str], executor: str, forks: bool) -> None:
-    assert forks_tasks(arguments, executor) is forks
+def test_only_processes_from_which_tasks_are_forked_preload(
+    preload: ModuleType, arguments: list[str], executor: str, forks: bool
+) -> None:
+    assert preload.forks_tasks(arguments, executor) is forks
 
 
 def test_airflow_finds_it() -> None:
     assert "dags.preload" in {point.value for point in entry_points(group="airflow.policy")}
 
 
-def test_every_job_of_each_minute_is_preloaded() -> None:
+def test_every_job_of_each_minute_is_preloaded(preload: ModuleType) -> None:
     jobs = {
         node.module
         for path in READS
         for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jobs.")
     }
-    assert jobs == set(OF_TASKS)
+    assert jobs == set(preload.OF_TASKS)
 
 
 @pytest.mark.slow
-def test_a_worker_imports_code_and_opens_nothing_and_others_import_nothing(tmp_path: Path) -> None:
+def test_a_worker_imports_code_and_opens_nothing_and_others_import_nothing(preload: ModuleType, tmp_path: Path) -> None:
     worker, other = preloaded(tmp_path, "scheduler"), preloaded(tmp_path, "api-server")
-    assert {*OF_TASKS, "airflow.dag_processing.dagbag"} <= set(worker["modules"])
+    assert {*preload.OF_TASKS, "airflow.dag_processing.dagbag"} <= set(worker["modules"])
     assert not {"jobs", "store", "elasticsearch"} & set(other["modules"])
     assert (worker["threads"], worker["files"]) == (other["threads"], other["files"])
     # `ctypes.util` looks for a library of a package by a compiler's trial.

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/kubernetes"
 VALUES = plain((ROOT / "deploy/helm/values.yaml").read_text())
 COMPOSE = plain((ROOT / "docker-compose.yml").read_text())
-OBJECTS = [d for path in sorted(FOLDER.glob("*.yaml")) for d in yaml.safe_load_all(path.read_text())]
+OBJECTS = [d for path in sorted(FOLDER.glob("*.yaml")) for d in yaml.load_all(path.read_text(), yaml.CSafeLoader)]
 MODELS = {
     "Namespace": "V1Namespace",
     "ConfigMap": "V1ConfigMap",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ from store.batches import BatchStore
 from store.names import Names
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of
+from tests.pristine import Pristine
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +39,24 @@ def newsstand() -> list[Article]:
     return stories()
 
 
+@pytest.fixture(scope="module")
+def furnished(es: Elasticsearch, elasticsearch_url: str, newsstand: list[Article]) -> Iterator[Pristine]:
+    """Index names whose indices hold the newsroom's stories, and again for each test that asks."""
+    kept = Pristine(es, elasticsearch_url, lambda names: stock(es, names, newsstand))
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
-def stand(es: Elasticsearch, names: Names, newsstand: list[Article]) -> list[Article]:
-    stock(es, names, newsstand)
+def names(request: pytest.FixtureRequest, pristine: Pristine, furnished: Pristine) -> Iterator[Names]:
+    """The index names of one test, which hold the stories if it asks for the stand."""
+    here = furnished if "stand" in request.fixturenames else pristine
+    yield here.names()
+    here.clean()
+
+
+@pytest.fixture
+def stand(names: Names, newsstand: list[Article]) -> list[Article]:
     return newsstand
 
 

@@ -83,15 +83,17 @@ def clock() -> datetime:
     return NOW
 
 
-@pytest.fixture(scope="session")
-def furnished(es: Elasticsearch, elasticsearch_url: str, newsstand: list[Article]) -> Pristine:
-    """Index names whose indices hold the newsroom's stories and two feeds, and are so again for each test that asks."""
+@pytest.fixture(scope="module")
+def furnished(es: Elasticsearch, elasticsearch_url: str, newsstand: list[Article]) -> Iterator[Pristine]:
+    """Index names whose indices hold the newsroom's stories and two feeds, and again for each test that asks."""
 
     def furnish(names: Names) -> None:
         stock(es, names, newsstand)
         FeedStore(es, names).sync([a_feed("courier"), a_feed("ledger", country="LV")])
 
-    return Pristine(es, elasticsearch_url, furnish)
+    kept = Pristine(es, elasticsearch_url, furnish)
+    yield kept
+    kept.end()
 
 
 @pytest.fixture
