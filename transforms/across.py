@@ -141,7 +141,7 @@ def likeness(a: Group, b: Group) -> float:
     product = sum(map(mul, a.sum, b.sum))
     if product / (len(a.articles) * len(b.articles)) < ON_AVERAGE:
         return 0.0
-    alike = product / (a.length * b.length) * math.exp(-max(timedelta(0), apart - GRACE) / FORGETTING)
+    alike: float = product / (a.length * b.length) * math.exp(-max(timedelta(0), apart - GRACE) / FORGETTING)
     if alike < (SAME_LANGUAGE if shared else SAME_EVENT) or _elsewhere(a.places, b.places):
         return 0.0
     return alike
