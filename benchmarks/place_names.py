@@ -25,6 +25,20 @@ OWN: Final = Path(__file__).with_name("place_names.yaml")
 LANGUAGES: Final = ROOT / "config" / "languages"
 WORDS: Final = frozenset({"RE", "JE", "GG", "IM", "CX", "NF", "CC", "HM", "BV", "TK"})
 """Islands whose names are words, or other places: Réunion, Jersey."""
+PARTS: Final = {
+    "AU": "CC CX HM NF",
+    "CD": "CG",
+    "CN": "HK MO",
+    "DK": "FO GL",
+    "FI": "AX",
+    "FR": "BL GF GP MF MQ NC PF PM TF WF YT",
+    "GB": "AI BM FK GI GS IO KY MS PN SH TC VG",
+    "NL": "AW BQ CW SX",
+    "NO": "SJ",
+    "NZ": "CK NU",
+    "US": "AS GU MP PR UM VI",
+}
+"""Country → what belongs to it, and the other Congo: headlines say which only by chance."""
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _REMARK: Final = re.compile(r"\s*[(（\[].*")
 _NOT_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"})
@@ -34,9 +48,10 @@ def collected() -> dict[str, list[str]]:
     """Country → its names, those of `place_names.yaml` first, then CLDR's."""
     own: dict[str, list[str]] = yaml.safe_load(OWN.read_text(encoding="utf-8"))
     taken = {_key(name) for names in own.values() for name in names}
+    whole = {part: code for code, parts in PARTS.items() for part in parts.split()}
     countries: dict[str, dict[str, str]] = defaultdict(dict)
     for code, name in _of_cldr():
-        countries[_key(name)][code] = name
+        countries[_key(name)][whole.get(code, code)] = name
     found: dict[str, list[str]] = defaultdict(list, own)
     for key, by_code in sorted(countries.items()):
         if len(by_code) == 1 and key not in taken:

@@ -29,7 +29,7 @@ MOST_STEMS = 500
 """Stems of a text that are kept."""
 MOST_TITLE_STEMS = 60
 PLACES_CHARS = 300
-"""Characters of the text in which countries are looked for, beside the title: further on others are named, too."""
+"""Characters of title and text in which countries are looked for: further on others are named, too."""
 _WORD_CHARS = 30
 _CHARS = 3_000
 """Characters of the text that are read."""
@@ -164,7 +164,7 @@ def gist_of(title: str, text: str, published: datetime) -> Gist:
         decimals=" ".join(sorted(figures.decimals)),
         title_decimals=" ".join(sorted(figures.title_decimals)),
         days=" ".join(map(str, sorted(figures.days))),
-        places=" ".join(places_of(f"{title}. {own[:PLACES_CHARS]}")),
+        places=" ".join(places_of(f"{title[:PLACES_CHARS]}. {own[:PLACES_CHARS]}")),
     )
 
 

@@ -32,6 +32,9 @@ ROOT = Path(__file__).parents[2]
         ("Guinea Ecuatorial, Guinea-Bissau", "GQ GW"),
         ("Niger and Nigeria, Turkmenistan and Türkiye", "NE NG TM TR"),
         ("russische Raketen, ukrainische Drohnen", "RU UA"),
+        ("Groenlandia, Greenland, Hong Kong", "DK CN"),
+        ("South Sudanese and South Korean officials in Northern Ireland", "SS KR GB"),
+        ("Floods in Georgia", ""),
         ("", ""),
         ("\x00\ud800 ｕｓ ⅷ ١٢", ""),
     ],
@@ -45,4 +48,4 @@ def test_the_committed_names_hold_those_of_the_list() -> None:
     own = yaml.safe_load((ROOT / "benchmarks" / "place_names.yaml").read_text(encoding="utf-8"))
     known = json.loads(NAMES.read_text(encoding="utf-8"))
     assert {code: names for code, names in own.items() if known[code][: len(names)] != names} == {}
-    assert len(known) > 230, "the countries of CLDR"
+    assert len(known) > 180, "the countries of CLDR"
