@@ -216,12 +216,10 @@ def _story(story: StoryView) -> ShortStory:
     headline = f"{story.label}: {isolated(title)}" if labelled else title
     outlet = " ".join(filter(None, (isolated(about.outlet), about.grade)))
     published = f"published {about.published}" if about.published else f"found {story.found}"
-    pages = (
-        ("Why, word by word", about.why_url),
-        ("The whole story", about.news_url),
-        ("What the search finds", about.search_url),
-    )
-    enough = (ShortLink("Enough of this story", answers.enough),) if story.article_id else ()
+    pages = {"Why, word by word": about.why_url, "The whole story": about.news_url}
+    pages |= {"What the search finds": about.search_url}
+    said = {"Relevant": answers.relevant, "Not relevant": answers.not_relevant}
+    said |= {"Enough of this story": answers.enough} if story.article_id else {}
     facts = (outlet, story.sources if about.outlet else "", published, story.credibility)
     return ShortStory(
         headline=headline,
@@ -230,12 +228,8 @@ def _story(story: StoryView) -> ShortStory:
         evidence=_evidence(story),
         changes=tuple(_changes(story)),
         why=(*_topics(story), f"You watch: {'; '.join(map(isolated, story.alerts))}"),
-        pages=tuple(ShortLink(text, url) for text, url in pages if url),
-        answers=(
-            ShortLink("Relevant", answers.relevant),
-            ShortLink("Not relevant", answers.not_relevant),
-            *enough,
-        ),
+        pages=tuple(ShortLink(text, url) for text, url in pages.items() if url),
+        answers=tuple(ShortLink(text, url) for text, url in said.items()),
     )
 
 
