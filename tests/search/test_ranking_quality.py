@@ -32,14 +32,17 @@ from store.client import set_up
 from store.names import Names
 from transforms.encoder import load
 
-FLOORS = {"seen 1": 0.705, "unseen 1": 0.7, "seen 2": 0.635, "unseen 2": 0.615}
+FLOORS = {"seen 1": 0.705, "unseen 1": 0.69, "seen 2": 0.645, "unseen 2": 0.615}
 """Half and round → nDCG@10 by words alone, on every eighth article and all judged ones; `python -m benchmarks.ranking`
 takes all. With the 388 judgements fewer that there were until 30 November they were .77, .75, .69 and .67, of one and
-the same order: see the README of the judgements."""
+the same order: see the README of the judgements. 44 more judgements made .700 of .709 (all articles, "unseen 1") and
+.698 here, so that floor was .70 before."""
 OVER_BM25 = 0.14
-BY_MEANING = 0.73
-"""The same by meaning, for the sampled queries."""
-OVER_WORDS = 0.06
+BY_MEANING = 0.72
+"""The same by meaning, for the sampled queries. Both were higher, .73 and .06, until decision N03: the order before it
+has .730 here and the one of today .725, by one query ("Wagner mercenaries Mali"), as of the other articles, which here
+have no vector, those with a main topic rise. With all vectors these queries have .733 and .736."""
+OVER_WORDS = 0.045
 MARKED = 0.99
 
 
@@ -66,7 +69,6 @@ def test_search_ranks_judged_queries_above_its_floors_and_above_bm25(
 ) -> None:
     queries = judged_queries()
     ours = figures(lambda query: [id_of(hit.article.url) for hit in found[query]], queries)
-    print({half: ours[half] for half in FLOORS})
     bm25 = figures(systems(es, archive)["BM25"], queries)
     assert {half: ours[half] for half in FLOORS if ours[half] < FLOORS[half]} == {}
     assert ours["unseen"] > bm25["unseen"] + OVER_BM25
