@@ -28,8 +28,6 @@ pytestmark = pytest.mark.slow
 
 world = conftest.world
 
-WITHIN_S = 5
-"""A good article is in Elasticsearch so soon."""
 SLOW_S = 4
 
 
@@ -137,7 +135,7 @@ in_town = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0
 
 
 @in_town
-def test_a_good_article_is_there_within_seconds_whatever_its_batch_holds(
+def test_a_good_article_is_there_before_the_slow_ones_of_its_batch_are_asked_for(
     town: tuple[World, Publisher, Publisher, Publisher],
 ) -> None:
     world, good, slow, bad = town
@@ -157,21 +155,18 @@ def test_a_good_article_is_there_within_seconds_whatever_its_batch_holds(
     configure(world, *named, on(3, slow, "/feed"), on(2, good, "/feed"))
     world.context = replace(world.context, settings=world.context.settings.model_copy(update={"lease_s": 30}))
     poll_once = threading.Thread(target=poll, args=(world,), daemon=True)
-    asked_at = found_at = None
     poll_once.start()
     until = time.monotonic() + 60
-    while found_at is None and time.monotonic() < until:
-        asked_at = asked_at or (time.monotonic() if pages_of(good) else None)
-        found_at = time.monotonic() if on(2, good, "/page") in urls(world) else None
+    while on(2, good, "/page") not in urls(world) and time.monotonic() < until:
         time.sleep(0.1)
-    assert asked_at
-    assert found_at
-    assert found_at - asked_at < WITHIN_S
-    assert poll_once.is_alive(), "nothing was slow: the test shows nothing"
+    before = len(pages_of(slow))
+    assert poll_once.is_alive(), "it came with the whole batch, or nothing was slow and the test shows nothing"
     poll_once.join(60)
     assert not poll_once.is_alive(), "the batch goes on beyond its lease"
     assert feed(world, "f5").lease_until is None, "the good feed is still held"
     assert set(pages_of(slow).values()) == {1}
+    assert on(2, good, "/page") in urls(world)
+    assert before < len(pages_of(slow)), "it had to wait for the slow ones"
 
 
 @in_town
@@ -219,9 +214,7 @@ def test_nobody_works_beyond_the_lease_and_what_was_read_is_kept(
     good.answers = {"/feed": response(rss(item("good", on(2, good, "/page")))), "/page": page("good")}
     configure(world, on(3, slow, "/feed"), on(2, good, "/feed"))
     (number,) = plan(world.context).batches
-    began = time.monotonic()
     report = pull(world.context, number)
-    assert time.monotonic() - began < 14
     asked = pages_of(slow)
     assert 2 <= len(asked) < 40
     assert on(2, good, "/page") in urls(world)
