@@ -56,7 +56,7 @@ def write(tmp_path: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("user0./0/2", "regular expression"),  # Lucene reads user0., /0/ and 2
+        ("user0./0./2", "regular expression"),  # Lucene reads user0., /0./ and 2
         ("“NATO summit", "no partner"),
         ("НАТО:[a TO b]", "don't have"),
         ("titel:nato", "don't have"),

@@ -95,7 +95,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
     "a determinization bomb": ("/[a-z]*a[a-z]{12}/", "repeats something 12 times"),
     "a number beyond numbers": ("/a{99999999999999999999}/", "repeats something"),
     "a range of numbers in an expression": ("/<1-999999>/", "range of numbers"),
-    "expressions behind words": ("a/x/ b/y/ c/z/ d/w/", "regular expression"),
+    "expressions behind words": ("a./x/ b./y/ c./z/ d./w/", "regular expression"),
     "ranges": (words(11, "text:[{} TO z]"), "ranges"),
     "bare ranges": (" ".join("[a TO z]" for _ in range(11)), "ranges"),
     "ranges by signs": (words(11, "text:>={}"), "ranges"),
