@@ -25,12 +25,11 @@ AS_WRITTEN: Final = 3
 """Names of so few letters are abbreviations, and count as they are written: US, not us."""
 _STEM: Final = 5
 """Letters from which a name may have an ending, as in Москве and Londonin; one less in other scripts than the Latin."""
-_ENDINGS: Final = frozenset(
+_WRITTEN_ENDINGS: Final = (
     "a e i o u y n s an as ei el em en er es ie ii in ja ju oj om os se sk ul us "
-    "а е и і ї о у ю я ы ам ах ей ем ий ии ию ов ої ой ом ою єю ію ією "
-    "α ασ η ησ ο ον ου ων ε ι "
-    "ی یه یا ین ون ه י ית ים".split()
+    "а е и і ї о у ю я ы ам ах ей ем ий ии ию ов ої ой ом ою єю ію α ασ η ησ ο ον ου ων ε ι ی یه یا ین ون ه י ית ים"
 )
+_ENDINGS: Final = frozenset(_WRITTEN_ENDINGS.split())
 """What may follow a stem, folded, in the cases, peoples and adjectives of many languages: -ic, -ty and -ce make other
 words (Atlantic, Liberty, service)."""
 _MOST_WORDS: Final = 4
