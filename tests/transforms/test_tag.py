@@ -670,6 +670,7 @@ def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
         ("en", "Kidnappers took a banker and asked his family for a ransom", False),
         ("en", "Guerrilla marketing: a beer brand abducts its own billboard", False),
         ("en", "The father of an EPL striker was kidnapped on his way home", False),
+        ("en", "The People's Liberation Army denied that it had abducted a fisherman", False),
         ("es", "Dos ingenieros fueron secuestrados por la guerrilla en la frontera", True),
         ("es", "Un empresario fue secuestrado por una banda que pidió rescate", False),
         ("fr", "Un géologue a été enlevé par la guérilla près du fleuve", True),
