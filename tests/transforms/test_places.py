@@ -53,6 +53,8 @@ ROOT = Path(__file__).parents[2]
         ("в Южном Судане, w Sudanie Południowym, جنوب السودان", "SS"),
         ("New Mexico, Nuevo México, Нью-Мексико, Indiana, Rhode Island, 马里兰州", "US"),
         ("British Columbia, Colombie-Britannique", "CA"),
+        ("Birmingham, Alabama", "GB US"),
+        ("London, Ontario", "GB CA"),
         ("马里乌波尔, マリウポリ, War Crimes in Crimea", "UA"),
         ("Monaco, auto sulla folla: München, Monaco di Baviera", "DE"),
         ("انفجار في بيروت", "LB"),
