@@ -1,15 +1,16 @@
 """Collects the names of countries: `python -m benchmarks.place_names`.
 
 Writes `transforms/data/place_names.json`: the names of all countries in the languages of `config/languages`, from CLDR
-by `babel`, and those of `place_names.yaml`, which come first where both have a name. Names that CLDR gives two
-countries are left out.
+by `babel`, and those of `place_names.yaml`, which come first where both have a name. Left out are names that CLDR gives
+two countries, short ones of few languages, which are others' words (Cada, Pole), and those in scripts whose vowels are
+marks, which folding drops: पेरू, Peru, would be पर, "but". CLDR's licence is beside the names (`LICENSE.unicode`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,11 @@ PARTS: Final = {
     "US": "AS GU MP PR UM VI",
 }
 """Country → what belongs to it, and the other Congo: headlines say which only by chance."""
+SHORT: Final = 4
+"""Letters of a short name."""
+FEW: Final = 3
+"""A short name in Latin letters must have as many languages."""
+_VOWEL_MARKS: Final = re.compile(r"[\u0900-\u109f\u1780-\u17ff]")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 _REMARK: Final = re.compile(r"\s*[(（\[].*")
 _NOT_COUNTRIES: Final = frozenset({"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"})
@@ -50,11 +56,14 @@ def collected() -> dict[str, list[str]]:
     taken = {_key(name) for names in own.values() for name in names}
     whole = {part: code for code, parts in PARTS.items() for part in parts.split()}
     countries: dict[str, dict[str, str]] = defaultdict(dict)
+    languages: Counter[str] = Counter()
     for code, name in _of_cldr():
         countries[_key(name)][whole.get(code, code)] = name
+        languages[_key(name)] += 1
     found: dict[str, list[str]] = defaultdict(list, own)
     for key, by_code in sorted(countries.items()):
-        if len(by_code) == 1 and key not in taken:
+        is_rare = key.isascii() and len(key) <= SHORT and languages[key] < FEW
+        if len(by_code) == 1 and key not in taken and not is_rare:
             ((code, name),) = by_code.items()
             if not _is_begun(key, own.get(code, [])):
                 found[code] = [*found[code], name]
@@ -69,13 +78,14 @@ def _of_cldr() -> Iterator[tuple[str, str]]:
             continue
         for code, name in territories.items():
             name = _REMARK.sub("", name)
-            if _COUNTRY.fullmatch(code) and code not in WORDS | _NOT_COUNTRIES and len(name) > _least(name):
+            if _COUNTRY.fullmatch(code) and code not in WORDS | _NOT_COUNTRIES and _is_usable(name):
                 yield code, name
 
 
-def _least(name: str) -> int:
-    """Letters that a name must have more than: short ones are other languages' words."""
-    return 1 if name[0] == name[0].upper() == name[0].lower() else AS_WRITTEN
+def _is_usable(name: str) -> bool:
+    """Whether it is long enough (the shortest are other languages' words), and folding leaves its letters."""
+    is_caseless = name[0] == name[0].upper() == name[0].lower()
+    return len(name) > (1 if is_caseless else AS_WRITTEN) and _VOWEL_MARKS.search(name) is None
 
 
 def _is_begun(key: str, own: Sequence[str]) -> bool:

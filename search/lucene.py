@@ -70,6 +70,8 @@ _IDENTIFIER: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _VALUE: Final = re.compile(r"[^\s)/\\]")
 _SLASH: Final = re.compile(r"(?<=\w)/(?=\w)")
 """In 9/11: for Lucene, it would begin a regular expression."""
+_WANTS_MORE: Final = re.compile(r"(?:^(?:AND|OR|NOT|&&|\|\||[+!-])|\()\s*\Z")
+"""Behind which a mark by itself is no end of a question."""
 _MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?")
 _SEPARATORS: Final = str.maketrans({":": COLON, "/": "\u2215", "\\": "\u2216"})
 _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|<>"}
@@ -212,11 +214,11 @@ def _with_fields(query: str) -> str:
     if _MISREAD.search(query) is None:
         return query
     pieces: list[str] = []
-    end = 0
+    end, before = 0, "("
     while token := _TOKENS.match(query, end):
         name, end = token["name"], token.end()
         value = token.end("name") + 1
-        if pieces and not token[0].strip("?"):
+        if not token[0].strip("?") and not _WANTS_MORE.search(before):
             pieces.append(" " * len(token[0]))  # "Qui dirige Al-Qaïda ?"
         elif name is None and token[0].lstrip("+!-")[:1] not in _NO_WORD:
             pieces.append(_SLASH.sub("\u2215", token[0]))
@@ -229,6 +231,7 @@ def _with_fields(query: str) -> str:
         else:
             words = f"{name}:{token['rest']}"
             pieces.append(token["prefix"] + words.translate(_URL_SEPARATORS if "://" in words else _SEPARATORS))
+        before = before if pieces[-1].isspace() else pieces[-1]
     return "".join(pieces) + query[end:]
 
 

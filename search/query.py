@@ -24,7 +24,16 @@ from search.asking import explain_refusal, first_line
 from search.by_meaning import ADDED, FIRST, near, nearer_first
 from search.filters import ADDING
 from search.highlight import MARK_END, MARK_START
-from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
+from search.meant import (
+    AS_ITS_FIRST,
+    Meant,
+    Unmeant,
+    began_by_words,
+    count_failure,
+    keep_order,
+    meant_soon,
+    not_searched,
+)
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -77,7 +86,11 @@ def find(
         return _with_similar(page, vectors)
     if not (vectors and parsed.words and sort == "relevance"):
         return _found(page)
+    if offset and began_by_words(parsed.words):
+        return replace(_found(page), unmeant=AS_ITS_FIRST)
     results = _found(replace(page, meant=meant_soon(parsed.words)))
+    if not offset:
+        keep_order(parsed.words, failed=results.unmeant is not None and not results.unmeant.is_absent)
     if results.unmeant:
         count_failure(results.unmeant)
     return results

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from transforms.fold import fold
 
@@ -24,13 +25,18 @@ AS_WRITTEN: Final = 3
 """Names of so few letters are abbreviations, and count as they are written: US, not us."""
 _STEM: Final = 5
 """Letters from which a name may have an ending, as in Москве and Londonin; one less in other scripts than the Latin."""
-_ENDING: Final = 2
-_FEWEST: Final = 4
-"""Letters of the beginning of a word that stands with any ending."""
+_WRITTEN_ENDINGS: Final = (
+    "a e i o u y n s an as ei el em en er es ie ii in ja ju oj om os se sk ul us "
+    "а е и і ї о у ю я ы ам ах ей ем ий ии ию ов ої ой ом ою єю ію α ασ η ησ ο ον ου ων ε ι ی یه یا ین ون ه י ית ים"
+)
+_ENDINGS: Final = frozenset(_WRITTEN_ENDINGS.split())
+"""What may follow a stem, folded, in the cases, peoples and adjectives of many languages: -ic, -ty and -ce make other
+words (Atlantic, Liberty, service)."""
 _MOST_WORDS: Final = 4
 
 _TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_KATAKANA = frozenset(map(chr, range(0x30A1, 0x30FB))) | {"ー"}
 _VOWELS = frozenset("aeiouyаеиоуыюяіїαειουωηاهة")
 _PREFIX = re.compile(r"^(?:[وفبكل]?ال|لل|[وفبل](?=\w{4})|[ובלמהשכ]{1,2}(?=\w{3}))")
 """Articles, prepositions and conjunctions that Arabic and Hebrew write as one with the word."""
@@ -91,7 +97,7 @@ def _stem(word: str) -> str:
 
 def places_of(text: str) -> list[str]:
     """The countries that `text` names, as codes of ISO 3166, each once and in the order in which they are named."""
-    return [place for place in dict.fromkeys(_named(_TOKEN.findall(text))) if place != NO_COUNTRY]
+    return [place for place in dict.fromkeys(_named(_TOKEN.findall(normalize("NFC", text)))) if place != NO_COUNTRY]
 
 
 def _named(tokens: Sequence[str]) -> Iterator[str]:
@@ -140,7 +146,9 @@ def _word(token: str, folded: str) -> str:
 
 def _with_ending(folded: str) -> str:
     stems = _names().stems
-    ended = (stems.get(folded[:length], "") for length in range(len(folded), len(folded) - _ENDING - 1, -1))
+    if folded in stems and _is_caseless(folded):  # الإسباني
+        return stems[folded]
+    ended = (stems.get(folded[:-length], "") for length in (1, 2) if folded[-length:] in _ENDINGS)
     return next(filter(None, ended), "")
 
 
@@ -148,12 +156,19 @@ def _in_ideographs(token: str) -> Iterator[str]:
     names, folded, place = _names(), _folded(token), 0
     while place < len(folded):
         for length in range(min(names.longest, len(folded) - place), 0, -1):
-            if found := names.ideographs.get(folded[place : place + length]):
+            name = folded[place : place + length]
+            if (found := names.ideographs.get(name)) and not _is_within(folded, place, place + length):
                 yield found
                 place += length
                 break
         else:
             place += 1
+
+
+def _is_within(text: str, start: int, end: int) -> bool:
+    """Whether a name in katakana is a part of another word: イラン in アイランド."""
+    edges = (text[max(0, start - 1) : start + 1], text[end - 1 : end + 1])
+    return any(len(edge) == 2 and all(map(_KATAKANA.__contains__, edge)) for edge in edges)
 
 
 @lru_cache(maxsize=50_000)

@@ -8,6 +8,7 @@ import pytest
 
 from newswatch.topics import Topics
 from search.asked import understood
+from search.limits import TooCostlyError
 from search.ranking import any_word, scores
 from search.words import wording
 from store.names import Names
@@ -30,6 +31,12 @@ def test_a_question_and_a_date_are_plain_words(query: str, words: tuple[str, ...
 @pytest.mark.parametrize("query", ["nat?", "is n?to old?", "a AND b?", "title:x b?", '"a b" c?', '"what ?"'])
 def test_what_may_be_a_pattern_stays_one(query: str) -> None:
     assert understood(query, Names()).words == ()
+
+
+@pytest.mark.parametrize("query", ["nato AND ?", "NOT ?", "( ? )", "nato OR ?", "? nato"])
+def test_a_mark_in_the_place_of_a_word_is_refused_as_one(query: str) -> None:
+    with pytest.raises(TooCostlyError, match="nearly every word"):
+        understood(query, Names())
 
 
 def test_a_pasted_text_is_looked_for_as_it_is() -> None:

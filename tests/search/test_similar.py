@@ -17,7 +17,7 @@ from search.asking import Answer, ask_all
 from search.by_meaning import ADDED, near
 from search.export import every
 from search.extract_filters import extract_filters
-from search.meant import Failures, Meant, Unmeant, failures
+from search.meant import ABSENT, Failures, Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
@@ -151,6 +151,25 @@ def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch
     assert {page.similar for page in pages} == {3}
     between = [hit.article.id for hit in ask(es, names, query, by_story=by_story, offset=2).hits]
     assert between == ids[2:22]
+
+
+@slow
+def test_no_row_stands_twice_where_the_encoder_was_late_for_the_first_page(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "ferry capsized storm passengers shipwreck"
+    with monkeypatch.context() as late:
+        late.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it took too long"))
+        first = ask(es, names, query)
+    pages = [first, *(ask(es, names, query, offset=offset) for offset in (20, 40))]
+    ids = [hit.article.id for page in pages for hit in page.hits]
+    assert len(ids) == len(set(ids)) == 44
+    assert all(page.unmeant for page in pages)
+    with monkeypatch.context() as without:
+        without.setattr("search.query.meant_soon", lambda _: lambda: ABSENT)
+        assert [ask(es, names, query, offset=offset).unmeant for offset in (0, 20)] == [ABSENT, ABSENT]
+    assert ask(es, names, query).unmeant is None
+    assert ask(es, names, query, offset=20).similar == 3
 
 
 @slow

@@ -543,6 +543,50 @@ def test_the_allies_together_are_the_alliance_and_one_of_them_is_not(
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "The EU and NATO bombarded Belgrade"),
+        ("de", "Die EU und die Nato stärkt den Osten"),
+        ("de", "Die EU und die Nato warne Moskau"),
+        ("de", "Die EU und die Nato verlange mehr Geld"),
+        ("fr", "L'UE et l'Otan déplorent ces essais"),
+        ("fr", "Pas l'UE, mais l'Otan est responsable"),
+        ("es", "Que la UE y la OTAN envíen tropas"),
+        ("nl", "De EU en de NAVO kritiseren Moskou"),
+        ("sv", "EU och Nato planera och inleda övningar"),
+        ("sv", "EU och Nato hotas av Moskva"),
+        ("no", "Putin begynte å true EU og Nato"),
+        ("fi", "EU ja Nato uskoa Suomea"),
+        ("ru", "Кто должен ЕС и НАТО"),
+        ("uk", "ЄС і НАТО посилають вантажі"),
+        ("tr", "AB ve NATO yardıma koştu"),
+        ("el", "ΕΕ και ΝΑΤΟ, ο φόβος της Μόσχας"),
+    ],
+)
+def test_acts_are_known_in_their_ordinary_forms(tagger: Tagger, language: str, text: str) -> None:
+    ((reading, *_), _) = tagger.read("nato", title="", text=f"{text}.", language=language)
+    assert weight_of(reading.row) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "cue"),
+    [
+        ("tr", "Terör saldırısında 14 ölü", "harm"),
+        ("tr", "Terör örgütü iki kişiyi öldürdü", "harm"),
+        ("tr", "Terör saldırısında ölenlerin adları", "harm"),
+        ("ro", "O secție de poliție și terorism", "law"),
+        ("nl", "Een politiewoordvoerder over terrorisme", "law"),
+        ("bg", "Арестът за тероризъм", "law"),
+        ("el", "Τους χαρακτηρίσουν τρομοκρατία", "measures"),
+    ],
+)
+def test_cues_are_known_in_their_ordinary_forms(tagger: Tagger, language: str, text: str, cue: str) -> None:
+    names = (*SENTENCE_FEATURES, *tagger.taxonomy.topics["counter-terrorism"].scoring.sentence.contexts)
+    ((reading, *_), _) = tagger.read("counter-terrorism", title="", text=f"{text}.", language=language)
+    assert reading.row[names.index(cue)]
+
+
+@pytest.mark.parametrize(
     ("language", "acting", "listed"),
     [
         ("en", "The EU and NATO warned Moscow", "He teaches law and wrote on the EU and NATO at length"),
@@ -626,6 +670,7 @@ def test_a_line_broken_at_a_width_ends_nothing(tagger: Tagger) -> None:
         ("en", "Kidnappers took a banker and asked his family for a ransom", False),
         ("en", "Guerrilla marketing: a beer brand abducts its own billboard", False),
         ("en", "The father of an EPL striker was kidnapped on his way home", False),
+        ("en", "The People's Liberation Army denied that it had abducted a fisherman", False),
         ("es", "Dos ingenieros fueron secuestrados por la guerrilla en la frontera", True),
         ("es", "Un empresario fue secuestrado por una banda que pidió rescate", False),
         ("fr", "Un géologue a été enlevé par la guérilla près du fleuve", True),
