@@ -150,6 +150,15 @@ def test_a_file_that_cannot_be_used_is_one_sentence(
     check_file_is_told(capsys.readouterr().err, file)
 
 
+@pytest.mark.parametrize(("command", "loads"), [("tag", "_tagger"), ("stories", "_encoder")])
+def test_a_file_is_opened_before_what_takes_seconds_to_load(
+    command: str, loads: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(f"cli.offline_transforms.{loads}", lambda *_: pytest.fail("it was loaded for nothing"))
+    assert code(command, "/nowhere/lines.jsonl") == 1
+    check_file_is_told(capsys.readouterr().err, "/nowhere/lines.jsonl")
+
+
 @pytest.mark.parametrize(
     ("words", "file"),
     [
