@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from newswatch.alert import Match
-from store.documents import read, readable
+from store.documents import readable
 
 SOURCE = ["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"]
 """The fields to request."""
@@ -25,15 +25,6 @@ class MatchedArticle(NamedTuple):
     def match(self, saved_search_id: str) -> Match:
         """The match of the saved search with this article."""
         return Match(saved_search_id, *self)
-
-
-def matched_article(hit: Mapping[str, Any]) -> MatchedArticle:
-    """The article of a hit with the fields of `SOURCE`; an article without a story is a story of its own.
-
-    Raises:
-        DocumentError: a time or the story of the article can't be read.
-    """
-    return read(hit, _article)
 
 
 def matched_articles(hits: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, MatchedArticle]]:

@@ -363,10 +363,6 @@ def settings_here() -> Settings:
     return Settings()
 
 
-def _path(settings: Settings) -> Path:
-    return settings.config_dir / "feeds.yaml"
-
-
 def to_poll(settings: Settings) -> tuple[Feed, ...]:
     """The feeds that the next poll will list; on standard error, why they are not those of the file."""
     from jobs.configuration import foreseen_feeds

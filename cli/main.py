@@ -144,6 +144,8 @@ def _told(error: Exception) -> int:
         return _usage(error)
     if isinstance(error, OSError):
         return _fail(os_fault(error), exit_codes.FAILED)
+    if isinstance(error, UnicodeEncodeError) and (argument := next(filter(_is_not_utf_8, sys.argv), None)):
+        return _fail(f"An argument is not in UTF-8: {argument!r}. Type it again.", exit_codes.USAGE)
     if message := _wrong_setting(error):
         return _fail(message, exit_codes.CONFIGURATION)
     # Those of `store.nodes` derive from the client's; importing the client to ask takes long.
@@ -152,6 +154,11 @@ def _told(error: Exception) -> int:
 
         return _fail(str(store_error(error)) if isinstance(error, REFUSALS) else str(error), exit_codes.STORE)
     raise error
+
+
+def _is_not_utf_8(argument: str) -> bool:
+    """Python has a lone surrogate for each byte that is not."""
+    return any("\ud800" <= char <= "\udfff" for char in argument)
 
 
 def _usage(error: TyperException) -> int:

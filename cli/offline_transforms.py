@@ -63,9 +63,8 @@ def stories(
     ] = None,
 ) -> None:
     """Group articles into stories: reads JSON lines, writes the id, story_id and duplicate_of of each, in order."""
-    encoder = _encoder(across)
     with _opened(file) as lines:
-        failed = _group_lines(lines, window, encoder)
+        failed = _group_lines(lines, window, _encoder(across))
     _tell_failed(failed, "grouped")
 
 

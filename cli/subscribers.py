@@ -182,10 +182,13 @@ def _erasure_of(who: str) -> tuple[Context, Erasure]:
     """What exports and erases the person.
 
     Raises:
+        BadParameter: the name is empty.
         NewswatchError: nothing is stored of the person. A misspelt name must not look like one that was erased.
     """
     from delivery.erasure import Erasure
 
+    if not who.strip():
+        raise typer.BadParameter("WHO is empty: write person:NAME, or an address.")
     context, registrar = _opened()
     if who.startswith("person:") and registrar.book.subscriber(who) is None:
         raise NewswatchError(f"{who} is not in the address book: `newswatch subscribers list` shows what is.")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from alerts import schedule
-from delivery.kinds import ABOUT_SEARCHES, COVERAGE, KINDS, NOTICES
+from delivery.kinds import ABOUT_SEARCHES, COVERAGE, EVENTS, KINDS, NOTICES
 from delivery.made import mute_rule, outcome_for
 from delivery.mailbox import CONFIRM_WITHIN, Mailbox, waits_for_confirmation
 from delivery.message import MessageKind
@@ -134,8 +134,8 @@ def plan(
     begun, fresh = _begun(box.address, open_)
     threaded = sent if threads else {}
     due, later = _due(box, fresh, searches, now, group)
-    stories = {d.story_id for d in due}
-    with_them = [d for d in fresh if d.story_id in stories]
+    told = set(map(_told_of, due))
+    with_them = [d for d in fresh if _told_of(d) in told]
     if due:
         joining = [d for d in fresh if d.kind in ABOUT_SEARCHES and d not in with_them]
         with_them += joining
@@ -251,7 +251,7 @@ def _joined(
 
 def _with_stories(recipient: str, deliveries: Sequence[Delivery], sent: Mapping[str, Sequence[Sent]]) -> list[Mail]:
     items = _items(deliveries)
-    replies = [item for item in items if sent.get(item.story_id) and not _is_digest(item)]
+    replies = [item for item in items if _former(item, sent) and not _is_digest(item)]
     if len(replies) > _REPLIES:
         replies = []
     fresh = [item for item in items if item not in replies]
@@ -269,11 +269,21 @@ def _parted(kind: MessageKind, items: Sequence[MailItem]) -> list[tuple[MessageK
 
 
 def _items(deliveries: Sequence[Delivery]) -> list[MailItem]:
-    """One item for each story, in order of arrival."""
-    stories: dict[str, list[Delivery]] = {}
+    """One item for each story and each event, in order of arrival."""
+    told: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
-        stories.setdefault(delivery.story_id, []).append(delivery)
-    return [MailItem(story_id, tuple(of_story)) for story_id, of_story in stories.items()]
+        told.setdefault(_told_of(delivery), []).append(delivery)
+    return [MailItem(of_one[0].story_id, tuple(of_one)) for of_one in told.values()]
+
+
+def _told_of(delivery: Delivery) -> str:
+    """Its story, or the event itself: spikes of several saved searches have one id, and each has its own numbers."""
+    return delivery.id if delivery.kind in EVENTS else delivery.story_id
+
+
+def _former(item: MailItem, sent: Mapping[str, Sequence[Sent]]) -> Sequence[Sent]:
+    """The earlier mails on the item's story; an event has none."""
+    return () if item.kind in EVENTS else sent.get(item.story_id, ())
 
 
 def _is_digest(item: MailItem) -> bool:
@@ -299,7 +309,7 @@ def resent(recipient: str, begun: Mapping[str, Sequence[Delivery]], sent: Mappin
         notices = tuple(d for d in deliveries if d.kind in NOTICES)
         kind: MessageKind = "digest" if all(_is_digest(item) for item in items) else "group"
         if len(items) == 1 and kind == "group":
-            kind = "reply" if sent.get(items[0].story_id) else "story"
+            kind = "reply" if _former(items[0], sent) else "story"
         if not items and all(d.kind in ABOUT_SEARCHES for d in notices):
             kind = "notice"
         reference = outcome_for(deliveries[0], recipient).reference
@@ -335,7 +345,7 @@ def _threaded(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
     """A reply with its thread; any other mail unchanged."""
     if mail.kind != "reply":
         return mail
-    thread = [former for former in sent.get(mail.items[0].story_id, ()) if former.reference]
+    thread = [former for former in _former(mail.items[0], sent) if former.reference]
     if not thread:
         return mail
     return replace(mail, thread=tuple(former.reference for former in thread))
@@ -345,7 +355,7 @@ def _with_mailed(mail: Mail, sent: Mapping[str, Sequence[Sent]]) -> Mail:
     """The mail, whose items know when their articles were mailed before."""
     if not sent:
         return mail
-    return replace(mail, items=tuple(_with_former(item, sent.get(item.story_id, ())) for item in mail.items))
+    return replace(mail, items=tuple(_with_former(item, _former(item, sent)) for item in mail.items))
 
 
 def _with_former(item: MailItem, mails: Sequence[Sent]) -> MailItem:

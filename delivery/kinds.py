@@ -12,5 +12,7 @@ COVERAGE: Final = "coverage"
 """Kind of the delivery that makes a digest due without a story, because the watch was poor (`alerts.coverage`)."""
 NOTICES: Final = (*ABOUT_SEARCHES, COVERAGE)
 """Kinds of deliveries without a story."""
-KINDS: Final = ("retraction", "correction", *(kind.name for kind in EVENT_KINDS), "story", "update", *NOTICES)
+EVENTS: Final = tuple(kind.name for kind in EVENT_KINDS)
+"""Kinds of deliveries about a saved search's articles as a whole, without a story."""
+KINDS: Final = ("retraction", "correction", *EVENTS, "story", "update", *NOTICES)
 """The kinds of deliveries, the gravest first."""

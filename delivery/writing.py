@@ -98,11 +98,6 @@ def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
     )
 
 
-def _account_url(address: str, settings: Settings) -> str | None:
-    """A page for people with an account, which says so to others. `address` ends where a parameter may follow."""
-    return safe_url(f"{settings.public_url.rstrip('/')}/news/{address}{ACCOUNT}=mail")
-
-
 def zone_of(mail: Mail, settings: Settings) -> tzinfo:
     """The zone of the times in the mail: that of its first schedule with a time of day, else the installation's."""
     schedules = (schedule.parse(d.schedule) for d in mail.deliveries)

@@ -59,10 +59,12 @@ def match(context: Context) -> MatchedReport:
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    with turn(context.es, context.names, "match") as hold, context.stage("match") as walls:
-        report = _match(context, walls, hold)
-    with context.stage("owe") as owing:  # after the problems of matching are kept, which say what has failed
-        notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
+    with turn(context.es, context.names, "match") as hold:
+        with context.stage("match") as walls:
+            report = _match(context, walls, hold)
+        # After the problems of matching are kept, which say what has failed. An erasure waits for the turn.
+        with context.stage("owe") as owing:
+            notices = enqueue_notices(context.es, context.names, context.clock(), bulkhead=owing)
     return replace(report, notices=notices.created, set_aside=len(walls.problems) + len(owing.problems))
 
 

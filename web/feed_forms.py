@@ -148,10 +148,6 @@ class FeedDraft:
         return RatingSpec.model_validate({"grade": self.reliability, "why": why, "rated": day})
 
 
-def _unshown(was: Feed | None) -> dict[str, Any]:
-    return {"read": was.read, "rule": was.rule and asdict(was.rule)} if was else {}
-
-
 def fingerprint(feed: Feed) -> str:
     """What a form carries of the feed that it was made for, so that it can't undo what others changed since."""
     return hashlib.sha256(json.dumps(asdict(feed), sort_keys=True, default=str).encode()).hexdigest()[:16]

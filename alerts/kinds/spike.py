@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import exp
+from math import exp, fsum, lgamma, log
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -56,10 +56,10 @@ class Volume:
 
 def tail(count: int, rate: float) -> float:
     """The probability of `count` or more events where `rate` are expected (Poisson). Pure."""
-    term, below = exp(-rate), 0.0
-    for k in range(count):
-        below += term
-        term *= rate / (k + 1)
+    if not rate:
+        return float(not count)
+    # By logarithms: of a rate above 745, e to the power of -rate is too small for a float.
+    below = fsum(exp(k * log(rate) - rate - lgamma(k + 1)) for k in range(count))
     return max(1.0 - below, 0.0)
 
 
@@ -69,7 +69,7 @@ def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) ->
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
-    headline = f"{search.name}: {volume.now} articles within an hour, usually {_usual(volume)}"
+    headline = f"{search.name}: {_grouped(volume.now)} articles within an hour, usually {_usual(volume)}"
     return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", headline)
 
 
@@ -80,7 +80,7 @@ def preview(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime)
 
 def in_words(volume: Volume) -> str:
     """A volume as a sentence. Pure."""
-    number = f"{volume.now:,}".replace(",", "\u202f")
+    number = _grouped(volume.now)
     if not volume.before:
         return f"In the last hour {number}; the usual number is known after three weeks."
     return f"In the last hour {number}, usually {_usual(volume)}: {'a spike' if volume.spike else 'no spike'}."
@@ -90,7 +90,11 @@ def _usual(volume: Volume) -> str:
     """The usual number of articles, no more precise than it is known."""
     if volume.usual < _NONE:
         return "none"
-    return f"{volume.usual:.1f}" if volume.usual < _WHOLE else f"{volume.usual:,.0f}".replace(",", "\u202f")
+    return f"{volume.usual:.1f}" if volume.usual < _WHOLE else _grouped(volume.usual)
+
+
+def _grouped(number: float) -> str:
+    return f"{number:,.0f}".replace(",", "\u202f")
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:

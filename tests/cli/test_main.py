@@ -80,6 +80,24 @@ def test_a_wrong_setting_is_named() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_an_argument_that_is_not_utf_8_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = UnicodeEncodeError("utf-8", "ann\udcff@x.example", 3, 4, "surrogates not allowed")
+    monkeypatch.setattr("sys.argv", ["newswatch", "subscribers", "erase", "ann\udcff@x.example"])
+    assert main._told(error) == 2
+    assert capsys.readouterr().err == "Error: An argument is not in UTF-8: 'ann\\udcff@x.example'. Type it again.\n"
+    monkeypatch.setattr("sys.argv", ["newswatch", "status"])
+    with pytest.raises(UnicodeEncodeError):  # it is none of the user's
+        main._told(error)
+
+
+def test_nobody_is_erased_by_an_empty_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("NEWSWATCH_ELASTICSEARCH_URL", "http://127.0.0.1:9")
+    assert code("subscribers", "erase", " ") == 2
+    assert "WHO is empty" in capsys.readouterr().err
+
+
 def test_no_command_imports_airflow_or_a_parser_before_it_runs() -> None:
     code = (
         "import sys, cli.main; heavy = {'airflow', 'trafilatura', 'feedparser', 'elasticsearch', 'aiohttp', 'lxml'};"
@@ -130,6 +148,15 @@ def test_a_file_that_cannot_be_used_is_one_sentence(
     monkeypatch.setenv("COLUMNS", "300")
     assert code(*words) == 1
     check_file_is_told(capsys.readouterr().err, file)
+
+
+@pytest.mark.parametrize(("command", "loads"), [("tag", "_tagger"), ("stories", "_encoder")])
+def test_a_file_is_opened_before_what_takes_seconds_to_load(
+    command: str, loads: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(f"cli.offline_transforms.{loads}", lambda *_: pytest.fail("it was loaded for nothing"))
+    assert code(command, "/nowhere/lines.jsonl") == 1
+    check_file_is_told(capsys.readouterr().err, "/nowhere/lines.jsonl")
 
 
 @pytest.mark.parametrize(

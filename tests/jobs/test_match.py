@@ -12,12 +12,16 @@ import pytest
 
 from delivery.due import LEASE
 from delivery.mailbox import Mailboxes
+from delivery.outbox import EnqueueReport
 from delivery.report import DeliverReport
+from delivery.search_notices import enqueue_notices
 from jobs.deliver import LOOK_S, deliver, mails_wait, run
 from jobs.match import batch_waits, match
 from newswatch.article import Tag
+from newswatch.errors import StoreError
 from store.batches import BatchStore
 from store.quarantine import Quarantine
+from store.turns import turn
 from tests.alerts.press import a_story
 from tests.factories import NOW
 from tests.jobs.conftest import ALERTS, World
@@ -142,6 +146,21 @@ def test_a_search_for_which_nothing_can_be_owed_keeps_its_batch(world: World) ->
     assert batch_waits(world.context)
     world.wait(minutes=2)
     assert match(world.context).owed == 1
+
+
+def test_all_that_matching_enqueues_is_enqueued_in_its_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure that waits for the turn would be overtaken by a notice for readers who were read before it."""
+
+    def noticing(*told: Any, **how: Any) -> EnqueueReport:
+        with (
+            pytest.raises(StoreError, match="has done this for long"),
+            turn(world.context.es, world.context.names, "match", most_s=0),
+        ):
+            pytest.fail("nobody holds the turn")
+        return enqueue_notices(*told, **how)
+
+    monkeypatch.setattr("jobs.match.enqueue_notices", noticing)
+    assert match(world.context).notices == 0
 
 
 def test_a_bad_file_stops_no_search_that_is_stored(world: World) -> None:

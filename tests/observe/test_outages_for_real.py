@@ -140,8 +140,10 @@ def mail(mode: MailMode) -> Made:
 def certificate_ends_in_5_days(scene: Scene) -> Iterator[None]:
     server = scene.outside.mail
     was, server.certificate = server.certificate, scene.outside.authority.issue(timedelta(days=5))
-    yield
-    server.certificate = was
+    try:
+        yield
+    finally:
+        server.certificate = was
 
 
 @contextmanager
@@ -163,9 +165,11 @@ def every_file_is_broken(scene: Scene) -> Iterator[None]:
     was = {scene.config / name: (scene.config / name).read_text(encoding="utf-8") for name in FILES}
     for path, text in was.items():
         path.write_text(f"{text}\n  - 'no end\n", encoding="utf-8")
-    yield
-    for path, text in was.items():
-        path.write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        for path, text in was.items():
+            path.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -175,10 +179,12 @@ def matching_is_stopped(scene: Scene) -> Iterator[None]:
     stuck = JobPulse("match", started_at=now - timedelta(minutes=5), beat_at=now - timedelta(minutes=4))
     pulse.change("match", lambda _: stuck)
     scene.es.indices.refresh(index=scene.names.pulse)
-    yield
-    then = datetime.now(UTC)
-    pulse.change("match", lambda _: JobPulse("match", started_at=now, beat_at=then, ended_at=then))
-    scene.es.indices.refresh(index=scene.names.pulse)
+    try:
+        yield
+    finally:
+        then = datetime.now(UTC)
+        pulse.change("match", lambda _: JobPulse("match", started_at=now, beat_at=then, ended_at=then))
+        scene.es.indices.refresh(index=scene.names.pulse)
 
 
 @contextmanager
@@ -189,9 +195,11 @@ def a_search_always_fails(scene: Scene) -> Iterator[None]:
     problem = Problem("search", "wide", "it takes too long", "match")
     quarantine.note([problem], now=now - timedelta(minutes=5))
     scene.es.indices.refresh(index=f"{scene.names.prefix}*")
-    yield
-    quarantine.dismiss(problem.id)
-    scene.es.indices.refresh(index=f"{scene.names.prefix}*")
+    try:
+        yield
+    finally:
+        quarantine.dismiss(problem.id)
+        scene.es.indices.refresh(index=f"{scene.names.prefix}*")
 
 
 FAULTS: Mapping[str, tuple[Made, Sequence[str], set[str]]] = {

@@ -134,6 +134,7 @@ REFUSED = (
     ("search?from=2026-02-01&to=2026-01-01", 400, "q", "exchange them"),
     ("search?offset=10000", 400, "offset", ""),
     ("search?sort=worst", 400, "sort", ""),
+    ("feeds?state=fialing", 400, "state", "'fialing' is no state of a feed."),
     ("articles/nothing", 404, None, "There is no such article."),
     ("articles/%00%ff", 404, None, "There is no such article."),
     ("stories/" + "x" * 600, 404, None, "There is no such story."),

@@ -244,6 +244,9 @@ def _others(router: APIRouter, _: Horizons) -> None:
     @router.get("/feeds", **_shows(api.FeedList), tags=["topics and feeds"])
     def list_feeds(request: Request, here: Opened, state: FeedState = "") -> Response:
         """The feeds and how they fare."""
+        if state and state not in TROUBLE:
+            detail, known = f"{state!r} is no state of a feed.", ", ".join(TROUBLE)
+            raise TroubleError(400, "invalid-parameter", detail, f"Known are: {known}.", "state")
         records = FeedStore(here.es, here.names).all()
         counts = Counter(state_of(record) for record in records)
         chosen = [record for record in records if not state or state_of(record) == state]

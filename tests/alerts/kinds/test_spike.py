@@ -28,6 +28,7 @@ WEEK, HOUR = timedelta(weeks=1), timedelta(hours=1)
         (7, (2, 3, 1, 2), False),  # improbable once in 200 hours: every week or so
         (130, (100, 90, 110, 95), False),  # rare, but not twice the usual
         (220, (100, 90, 110, 95), True),
+        (5_000, (800, 900, 1_000), True),  # e to the power of minus the rate is no number any more
     ],
 )
 def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
@@ -39,6 +40,7 @@ def test_spike(now: int, before: tuple[int, ...], spike: bool) -> None:
     [
         (Volume(12, (2, 3, 1, 2)), "In the last hour 12, usually 2.0: a spike."),
         (Volume(1_200, (1_100, 1_300, 1_200)), "In the last hour 1\u202f200, usually 1\u202f200: no spike."),
+        (Volume(1_200, (0, 0, 20)), "In the last hour 1\u202f200, usually 6.7: a spike."),
         (Volume(31, (0, 0, 0)), "In the last hour 31, usually none: a spike."),
         (Volume(3, ()), "In the last hour 3; the usual number is known after three weeks."),
     ],
