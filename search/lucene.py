@@ -220,6 +220,8 @@ def _with_fields(query: str) -> str:
         value = token.end("name") + 1
         if not token[0].strip("?") and not _WANTS_MORE.search(before):
             pieces.append(" " * len(token[0]))  # "Qui dirige Al-Qaïda ?"
+        elif name is None and query[token.start() - 1 : token.start()] == '"':
+            pieces.append(token[0])  # a filter's next value: owner:"Harrow & Vane",A/B
         elif name is None and token[0].lstrip("+!-")[:1] not in _NO_WORD:
             pieces.append(_SLASH.sub("\u2215", token[0]))
         elif name is None or _is_compared(query, value) or _is_like_a_field(query, name, value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from search.editing import (
@@ -88,6 +88,7 @@ _VALUES = st.text(min_size=1, max_size=20).filter(lambda text: text.strip() == t
 
 
 @given(st.lists(_VALUES, min_size=1, max_size=4, unique_by=str.casefold), _VALUES)
+@example([":"], "0/0")  # the slash is none between words
 def test_any_value_can_be_added_and_is_gone_once_taken_away(values: list[str], value: str) -> None:
     query = f"NATO {written('owner', *values)} x"
     added = parse(with_value(parse(query), "owner", value))
