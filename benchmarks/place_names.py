@@ -20,7 +20,7 @@ from babel import Locale, UnknownLocaleError
 
 from benchmarks.evaluate.labels import ROOT
 from transforms.fold import fold
-from transforms.places import AS_WRITTEN, NAMES
+from transforms.places import AS_WRITTEN, NAMES, is_caseless
 
 OWN: Final = Path(__file__).with_name("place_names.yaml")
 LANGUAGES: Final = ROOT / "config" / "languages"
@@ -84,8 +84,7 @@ def _of_cldr() -> Iterator[tuple[str, str]]:
 
 def _is_usable(name: str) -> bool:
     """Whether it is long enough (the shortest are other languages' words), and folding leaves its letters."""
-    is_caseless = name[0] == name[0].upper() == name[0].lower()
-    return len(name) > (1 if is_caseless else AS_WRITTEN) and _VOWEL_MARKS.search(name) is None
+    return len(name) > (1 if is_caseless(name) else AS_WRITTEN) and _VOWEL_MARKS.search(name) is None
 
 
 def _is_begun(key: str, own: Sequence[str]) -> bool:

@@ -24,7 +24,7 @@ from store import bulk
 from store.client import Client
 from store.documents import Document, Stored, all_stored, stored
 from store.names import Names
-from store.reading import TERMS, every, get_stored, pages
+from store.reading import every, get_stored, in_parts, pages
 from store.times import moment_at
 
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
@@ -66,9 +66,7 @@ class Fanout:
 
     def spread_of(self, field: str, values: Iterable[str]) -> int:
         """The same for the deliveries with one of the values in a field, however many there are."""
-        wanted = sorted({*values})
-        parts = (wanted[start : start + TERMS] for start in range(0, len(wanted), TERMS))
-        return sum(self.spread({"terms": {field: part}}) for part in parts)
+        return sum(self.spread({"terms": {field: part}}) for part in in_parts(sorted({*values})))
 
     def spread_newest(self, most: int, which: Document = EVERY) -> bool:
         """Create the outcomes of the newest deliveries that match and lack them, some `most` outcomes; whether some are

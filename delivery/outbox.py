@@ -23,14 +23,14 @@ from delivery.outcomes import Outcomes, Parcel
 from delivery.parting import TELLING, Owed, Withdrawal, joined, told_under
 from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
-from newswatch.delivery import Delivery, DeliveryState, Outcome
+from newswatch.delivery import Delivery, DeliveryState, Outcome, story_delivery
 from newswatch.problems import Bulkhead, Problem
 from store import bulk
 from store.articles import ArticleStore
 from store.client import Client
 from store.documents import Document, Stored, dump, values
 from store.names import Names
-from store.reading import TERMS, every, get_stored
+from store.reading import every, get_stored, in_parts
 from store.times import moment_at
 
 _PAGE = 1_000
@@ -112,7 +112,7 @@ class Outbox:
                 first[match.saved_search_id, match.story_id] = match
         later = [m for m in found if first[m.saved_search_id, m.story_id] is not m]
         created = self._create(_made(first.values(), by_id, now, walls), walls)
-        known = [m for m in first.values() if f"{m.saved_search_id}~{m.story_id}" in created.existing]
+        known = [m for m in first.values() if story_delivery(m.saved_search_id, m.story_id) in created.existing]
         later += known
         updates = self._updates([m for m in later if by_id[m.saved_search_id].updates], by_id, now, walls)
         untold = self._untold([m for m in known if not by_id[m.saved_search_id].updates], by_id, now, walls)
@@ -125,7 +125,7 @@ class Outbox:
         self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
         """Updates for the matches whose article is not the one that was delivered for the story."""
-        ids = (f"{match.saved_search_id}~{match.story_id}" for match in matches)
+        ids = (story_delivery(match.saved_search_id, match.story_id) for match in matches)
         delivered = {stored.value.id: stored.value.article_id for stored in self.get(ids)}
         for delivery in _made(matches, searches, now, walls):
             if delivered.get(delivery.id) != delivery.article_id:
@@ -135,7 +135,7 @@ class Outbox:
         self, matches: Sequence[Match], searches: Mapping[str, SavedSearch], now: datetime, walls: Bulkhead
     ) -> Iterator[Delivery]:
         """Deliveries of the matches on stories from which all that was told of them has been parted."""
-        ids = (f"{match.saved_search_id}~{match.story_id}" for match in matches)
+        ids = (story_delivery(match.saved_search_id, match.story_id) for match in matches)
         left = self._left([stored.value for stored in self.get(ids)])
         if not left:
             return
@@ -320,9 +320,8 @@ class Outbox:
 
     def owe_again(self, withdrawn: Collection[Owed], now: datetime) -> int:
         """Requeue what was withdrawn because its story was joined with another; the number of deliveries."""
-        number, owed = 0, sorted({*withdrawn})
-        for start in range(0, len(owed), TERMS):
-            part = owed[start : start + TERMS]
+        number = 0
+        for part in in_parts(sorted({*withdrawn})):
             these = {"ids": {"values": sorted({name for name, _ in part})}}
             theirs = {"ids": {"values": [outcome_id(*each) for each in part]}}
             number += self._outcomes.requeue(these, theirs, JOINED, partial(requeued, now=now))

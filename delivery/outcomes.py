@@ -31,7 +31,7 @@ from store.client import Client
 from store.compare_and_set import until_written
 from store.documents import Document, Stored, all_stored, values
 from store.names import Names
-from store.reading import TERMS, every, get_hits, get_stored
+from store.reading import every, get_hits, get_stored, in_parts
 
 _PAGE: Final = 1_000
 _GONE: Final = "its delivery is no longer in the index"
@@ -152,8 +152,8 @@ class Outcomes:
 
     def of_deliveries(self, ids: Sequence[str], *states: DeliveryState) -> Iterator[Addressed]:
         """The outcomes of these deliveries in one of the states, as of the last refresh."""
-        for start in range(0, len(ids), TERMS):
-            about = {"terms": {"delivery_id": list(ids[start : start + TERMS])}}
+        for part in in_parts(ids):
+            about = {"terms": {"delivery_id": list(part)}}
             yield from self.select({"bool": {"filter": [about, {"terms": {"state": list(states)}}]}})
 
     def sent_to(self, recipients: Collection[str], story_ids: Collection[str]) -> dict[str, dict[str, list[Sent]]]:
@@ -184,8 +184,8 @@ class Outcomes:
         sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
         noted = [{"term": {"state": DeliveryState.SUPPRESSED}}, {"prefix": {"error": TOLD}}]
         either = {"bool": {"should": [{"bool": {"filter": sent}}, {"bool": {"filter": noted}}]}}
-        for start in range(0, len(stories), TERMS):
-            about = {"terms": {"story_id": stories[start : start + TERMS]}}
+        for part in in_parts(stories):
+            about = {"terms": {"story_id": part}}
             whom = {"terms": {"recipient": list(recipients)}}
             yield from self.select({"bool": {"filter": [about, whom, either]}})
 

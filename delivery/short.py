@@ -216,8 +216,11 @@ def _story(story: StoryView) -> ShortStory:
     headline = f"{story.label}: {isolated(title)}" if labelled else title
     outlet = " ".join(filter(None, (isolated(about.outlet), about.grade)))
     published = f"published {about.published}" if about.published else f"found {story.found}"
-    pages = {"Why, word by word": about.why_url, "The whole story": about.news_url}
-    pages |= {"What the search finds": about.search_url}
+    pages = {
+        "Why, word by word": about.why_url,
+        "The whole story": about.news_url,
+        "What the search finds": about.search_url,
+    }
     said = {"Relevant": answers.relevant, "Not relevant": answers.not_relevant}
     said |= {"Enough of this story": answers.enough} if story.article_id else {}
     facts = (outlet, story.sources if about.outlet else "", published, story.credibility)

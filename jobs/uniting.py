@@ -124,13 +124,14 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
     noted = 0
     outbox.refresh()
     if outbox.on_stories(into):
+        stories = {*into, *into.values()}
         # Of two mails that wait, the one to be withdrawn may be begun just before: by a second look the other one is.
         for _ in range(_LOOKS):
-            told = outbox.settled({*into, *into.values()}, now)
+            told = outbox.settled(stories, now)
             hold()
             searches = SavedSearches(context.es, context.names).of({one.alert_id for one in told})
             updated = {search.id for search in searches.values() if search.updates}
-            plan = after_joins(told, into, updated=updated, left=_left(context, told, {*into, *into.values()}))
+            plan = after_joins(told, into, updated=updated, left=_left(context, told, stories))
             noted += outbox.add(plan.told).created
             if not plan.withdrawn:
                 break
@@ -145,8 +146,8 @@ def unite(context: Context, into: Mapping[str, str], moving: Sequence[Member], h
 
 def _left(context: Context, told: Sequence[Delivery], stories: Collection[str]) -> set[str]:
     """The articles that were told, and are in none of these stories any more: a person has parted them."""
-    articles = ArticleStore(context.es, context.names).get({one.article_id for one in told if one.article_id})
-    return {id_ for id_, article in articles.items() if article.story_id and article.story_id not in stories}
+    now = ArticleStore(context.es, context.names).stories_of(one.article_id for one in told if one.article_id)
+    return {id_ for id_, story in now.items() if story not in stories}
 
 
 def _acknowledge(context: Context, told: Sequence[Delivery], into: Mapping[str, str], now: datetime) -> None:

@@ -74,7 +74,7 @@ class Delivery:
     @property
     def id(self) -> str:
         """`alert~story`, unique by construction. Later deliveries on the story append kind, article and version."""
-        pair = f"{self.alert_id}~{self.story_id}"
+        pair = story_delivery(self.alert_id, self.story_id)
         return pair if self.kind == "story" else f"{pair}~{self.kind}~{self.article_id}~{self.version}"
 
     @property
@@ -94,3 +94,8 @@ class Delivery:
     def last_error(self) -> str | None:
         """The last error that a channel answered, if any."""
         return next((o.error for o in reversed(self.outcomes) if o.error), None)
+
+
+def story_delivery(alert_id: str, story_id: str) -> str:
+    """The id of a saved search's delivery on a story: there is one."""
+    return f"{alert_id}~{story_id}"

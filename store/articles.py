@@ -19,7 +19,7 @@ from store.documents import Document, Hit, Stored, all_stored, read, renewed, st
 from store.generations import await_writable, create_slice, home_of, live_slices
 from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
 from store.names import Names
-from store.reading import TERMS, every, unreadable_index
+from store.reading import every, in_parts, unreadable_index
 
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
@@ -99,9 +99,9 @@ class ArticleStore:
 
     def stories_of(self, ids: Iterable[str]) -> dict[str, str]:
         """Article → its story, of those that have one, as of the last refresh."""
-        wanted, found = list(dict.fromkeys(ids)), dict[str, str]()
-        for start in range(0, len(wanted), TERMS):
-            query = {"ids": {"values": wanted[start : start + TERMS]}}
+        found: dict[str, str] = {}
+        for part in in_parts(list(dict.fromkeys(ids))):
+            query = {"ids": {"values": part}}
             for hit in every(self._es, self._names.articles, query, source=["story_id"]):
                 if story := hit["_source"].get("story_id"):
                     found[hit["_id"]] = str(story)

@@ -6,7 +6,7 @@ does not mean that the documents don't exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any, Final, TypeVar
 
@@ -29,6 +29,11 @@ _ANY_ORDER: Final = ("_shard_doc",)
 
 Searches = Callable[..., Any]
 """A function with the signature of `Elasticsearch.search`."""
+
+
+def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in parts of at most `TERMS`, each for one query."""
+    return (values[start : start + TERMS] for start in range(0, len(values), TERMS))
 
 
 def pages(

@@ -82,7 +82,7 @@ def _add(names: _Names, name: str, country: str) -> None:
         names.ideographs["".join(words)] = country
     elif name.endswith("*") and len(words) == 1:
         names.beginnings[words[0]] = country
-    elif len(words) == 1 and len(name) <= AS_WRITTEN and not _is_caseless(name):
+    elif len(words) == 1 and len(name) <= AS_WRITTEN and not is_caseless(name):
         names.abbreviations[name] = country
     else:
         names.words[words] = country
@@ -146,7 +146,7 @@ def _word(token: str, folded: str) -> str:
 
 def _with_ending(folded: str) -> str:
     stems = _names().stems
-    if folded in stems and _is_caseless(folded):  # الإسباني
+    if folded in stems and is_caseless(folded):  # الإسباني
         return stems[folded]
     ended = (stems.get(folded[:-length], "") for length in (1, 2) if folded[-length:] in _ENDINGS)
     return next(filter(None, ended), "")
@@ -178,8 +178,9 @@ def _folded(token: str) -> str:
 
 def _may_be_name(token: str) -> bool:
     """Whether the word has a capital, or its script has none."""
-    return token[0].isupper() or _is_caseless(token)
+    return token[0].isupper() or is_caseless(token)
 
 
-def _is_caseless(token: str) -> bool:
+def is_caseless(token: str) -> bool:
+    """Whether the script of its first letter has no capitals."""
     return token[0] == token[0].upper() == token[0].lower()

@@ -24,6 +24,7 @@ from newswatch.article import Article, Evidence, Tag
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.reliability import GRADES, LEAST, meant
+from newswatch.texts import grouped
 from newswatch.topics import Topics
 from search.editing import with_value, written
 from search.facets import FacetValue
@@ -60,7 +61,7 @@ def environment() -> Environment:
         "clock": clock,
         "minute": minute,
         "iso": iso,
-        "count": count,
+        "count": grouped,
         "country": country,
         "mails": mails,
         "language": language,
@@ -212,11 +213,6 @@ def duration(seconds: float | timedelta | None) -> str:
     if seconds is None:
         return "–"
     return durations.short(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
-
-
-def count(number: int) -> str:
-    """With a thin space between thousands."""
-    return f"{number:,}".replace(",", "\u202f")
 
 
 def mails(per_day: float) -> str:

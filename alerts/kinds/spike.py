@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch
 from alerts.kinds.kind import Event, Kind
 from alerts.query import Query, to_query
 from newswatch.alert import SavedSearch
+from newswatch.texts import grouped
 from search.asking import ask
 from store.names import Names
 
@@ -69,7 +70,7 @@ def look(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) ->
     if not volume.spike:
         return None
     stretch = datetime.fromtimestamp(now.timestamp() // QUIET.total_seconds() * QUIET.total_seconds(), now.tzinfo)
-    headline = f"{search.name}: {_grouped(volume.now)} articles within an hour, usually {_usual(volume)}"
+    headline = f"{search.name}: {grouped(volume.now)} articles within an hour, usually {_usual(volume)}"
     return Event(search.id, KIND.name, f"spike-{stretch:%Y%m%dT%H}", headline)
 
 
@@ -80,7 +81,7 @@ def preview(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime)
 
 def in_words(volume: Volume) -> str:
     """A volume as a sentence. Pure."""
-    number = _grouped(volume.now)
+    number = grouped(volume.now)
     if not volume.before:
         return f"In the last hour {number}; the usual number is known after three weeks."
     return f"In the last hour {number}, usually {_usual(volume)}: {'a spike' if volume.spike else 'no spike'}."
@@ -90,11 +91,7 @@ def _usual(volume: Volume) -> str:
     """The usual number of articles, no more precise than it is known."""
     if volume.usual < _NONE:
         return "none"
-    return f"{volume.usual:.1f}" if volume.usual < _WHOLE else _grouped(volume.usual)
-
-
-def _grouped(number: float) -> str:
-    return f"{number:,.0f}".replace(",", "\u202f")
+    return f"{volume.usual:.1f}" if volume.usual < _WHOLE else grouped(volume.usual)
 
 
 def measure(es: Elasticsearch, names: Names, search: SavedSearch, now: datetime) -> Volume:

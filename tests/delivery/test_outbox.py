@@ -26,6 +26,7 @@ from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import StoreError
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
+from store import reading
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.post_office import PostOffice
@@ -269,7 +270,7 @@ def test_years_of_deliveries_from_before_are_spread_by_and_by_while_mails_go_out
 def test_old_deliveries_are_spread_for_whoever_asks_for_them_however_many_he_names(
     press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "TERMS", 2)
+    monkeypatch.setattr(reading, "TERMS", 2)
     old = [owed_on(press, 1, story_id=f"old-{day}", created_at=NOW - timedelta(days=day)) for day in range(1, 7)]
     for each in old:
         store_former(press, each, "sent")
