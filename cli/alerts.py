@@ -282,16 +282,16 @@ def catch_up(
     from alerts.bounds import duration
     from alerts.catch_up import missed, off_since
     from alerts.definitions import UsageError
-    from delivery.outbox import Outbox
+    from jobs.catching_up import enqueue_missed
 
     context, saved = open_searches()
-    search, now = saved.get(saved_search_id), context.clock()
+    search = saved.get(saved_search_id)
     if search.kind != "query" or not search.enabled:
         why = "is off: `newswatch alerts edit ID --on` first" if not search.enabled else f"watches for a {search.kind}"
         raise UsageError(f"{saved_search_id} {why}, so there is nothing to catch up with.")
     try:
         back = timedelta(seconds=duration("catch_up", since)) if since else None
-        start = now - back if back else off_since(saved.history(saved_search_id))
+        start = context.clock() - back if back else off_since(saved.history(saved_search_id))
     except ValueError as error:
         raise UsageError(f"--for: {error}") from error
     if start is None:
@@ -300,7 +300,7 @@ def catch_up(
     stories = len({match.story_id for match in matches})
     if stories > MANY and not yes:
         typer.confirm(f"It matches {stories_of(stories)}. Mail them all?", abort=True, err=True)
-    owed = Outbox(context.es, context.names).enqueue(matches, [search], now)
+    owed = enqueue_missed(context, saved_search_id, matches)
     readers = escape(", ".join(search.recipients))
     out.print(f"{stories_of(owed.created)} since {start:%d %b %Y %H:%M} UTC will be mailed to {readers}.")
 

@@ -186,6 +186,7 @@ def _erasure_of(who: str) -> tuple[Context, Erasure]:
         NewswatchError: nothing is stored of the person. A misspelt name must not look like one that was erased.
     """
     from delivery.erasure import Erasure
+    from newswatch.config import did_you_mean
 
     if not who.strip():
         raise typer.BadParameter("WHO is empty: write person:NAME, or an address.")
@@ -194,7 +195,8 @@ def _erasure_of(who: str) -> tuple[Context, Erasure]:
         raise NewswatchError(f"{who} is not in the address book: `newswatch subscribers list` shows what is.")
     erasure = Erasure(context.es, context.names, registrar.book)
     if not erasure.knows(who):
-        raise NewswatchError(f"Nothing is stored of {who}. Write the whole address, or person:NAME.")
+        meant = did_you_mean(who, erasure.known()) or ". Write the whole address, or person:NAME."
+        raise NewswatchError(f"Nothing is stored of {who}{meant}")
     return context, erasure
 
 

@@ -27,10 +27,14 @@ from store.compare_and_set import put
 from store.documents import Stored, dump, load, values
 from store.names import Names
 from store.reading import every, get_one
+from store.turns import OWING, turn
 from store.watched import Watched, read_watched
 
 _SCHEDULES: Final = 10_000
 """Different schedules that are looked at. There are as many slots a week in steps of a minute."""
+
+_WAIT_S: Final = 30.0
+"""Seconds to wait for another worker, or an erasure; longer than a dead one's turn lasts."""
 
 
 def enqueue_coverage(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhead | None = None) -> int:
@@ -39,17 +43,20 @@ def enqueue_coverage(es: Client, names: Names, now: datetime, *, bulkhead: Bulkh
     The first call only notes the time, because nothing is known of what was before.
 
     Raises:
-        StoreError: Elasticsearch did not accept all; call it again.
+        StoreError: Elasticsearch did not accept all, or another did this for long; call it again.
     """
     walls, clock = bulkhead or Bulkhead("owe"), _Looked(es, names)
     before = clock.read()
     looked_at = min(before.value.looked_at, now) if before else now
     passed = {text for text in _schedules(es, names) if _slot(text, looked_at, now)} if looked_at < now else set()
-    searches = [search for search in _with(es, names, passed) if is_on(search, now)]
     created = 0
-    if searches:
+    if passed:
         watched = read_watched(es, names, now)
-        created = Outbox(es, names).add(_poor(searches, watched, looked_at, walls), bulkhead=walls).created
+        with turn(es, names, OWING, most_s=_WAIT_S) as hold:
+            searches = [search for search in _with(es, names, passed) if is_on(search, now)]
+            poor = list(_poor(searches, watched, looked_at, walls))
+            hold()
+            created = Outbox(es, names).add(poor, bulkhead=walls).created
     if passed or before is None:
         clock.write(before, now)
     return created
@@ -74,8 +81,7 @@ def _slot(text: str, looked_at: datetime, now: datetime) -> datetime | None:
 
 
 def _with(es: Client, names: Names, schedules: set[str]) -> Sequence[SavedSearch]:
-    if not schedules:
-        return ()
+    es.indices.refresh(index=names.searches)
     return values(every(es, names.searches, {"terms": {"schedule": sorted(schedules)}}), read_search)
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alerts import recipients as searches
+from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, document
 from delivery.confirmed import hold
 from delivery.documents import Addressed, outcome_document, outcome_id
@@ -28,7 +29,7 @@ from store.compare_and_set import put, until_written
 from store.documents import Document, dump
 from store.names import Names
 from store.reading import every, get_one
-from store.turns import turn
+from store.turns import MATCHING, OWING, turn
 
 ERASED: Final = "erased"
 _WAIT_S: Final = 30.0
@@ -79,6 +80,14 @@ class Erasure:
             or any(value for part, value in self.export(who).items() if part != "recipients")
         )
 
+    def known(self) -> set[str]:
+        """The names and addresses of the address book, the saved searches and the mailboxes."""
+        book = self._book.all()
+        routes = {route.to for one in book if isinstance(one, Subscriber) for route in one.routes}
+        boxes = {str(hit["_id"]) for hit in every(self._es, self._names.mailboxes, {"match_all": {}}, source=False)}
+        watching = {to for search in SavedSearches(self._es, self._names).all() for to in search.recipients}
+        return {entry.id for entry in book} | routes | boxes | watching
+
     def _has_mailbox(self, address: str) -> bool:
         """Also one that can't be read."""
         return bool(self._es.exists(index=self._names.mailboxes, id=address))
@@ -121,9 +130,10 @@ class Erasure:
         counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
         # Matching, or a join, may have read the searches and deliveries before, and have written the person once more.
         # Only that is left for the turn: all deliveries of a year take minutes, and nothing is matched meanwhile.
-        with turn(self._es, self._names, "match", most_s=_WAIT_S) as hold_turn:
-            counts["deliveries"] += self._scrub_deliveries(ids, pseudonym, now)
-            hold_turn()
+        for work in (MATCHING, OWING):
+            with turn(self._es, self._names, work, most_s=_WAIT_S) as hold_turn:
+                counts["deliveries"] += self._scrub_deliveries(ids, pseudonym, now)
+                hold_turn()
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
         counts["groups"] = self._leave_groups(ids)

@@ -156,8 +156,8 @@ class AnswerLinks:
 
     relevant: str
     not_relevant: str
-    enough: str
-    """Ends the mails on this story."""
+    enough: str | None
+    """Ends the mails on this story; None: it is an event, which ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)

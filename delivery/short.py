@@ -221,8 +221,11 @@ def _story(story: StoryView) -> ShortStory:
         "The whole story": about.news_url,
         "What the search finds": about.search_url,
     }
-    said = {"Relevant": answers.relevant, "Not relevant": answers.not_relevant}
-    said |= {"Enough of this story": answers.enough} if story.article_id else {}
+    said = {
+        "Relevant": answers.relevant,
+        "Not relevant": answers.not_relevant,
+        "Enough of this story": answers.enough,
+    }
     facts = (outlet, story.sources if about.outlet else "", published, story.credibility)
     return ShortStory(
         headline=headline,
@@ -232,7 +235,7 @@ def _story(story: StoryView) -> ShortStory:
         changes=tuple(_changes(story)),
         why=(*_topics(story), f"You watch: {'; '.join(map(isolated, story.alerts))}"),
         pages=tuple(ShortLink(text, url) for text, url in pages.items() if url),
-        answers=tuple(ShortLink(text, url) for text, url in said.items()),
+        answers=tuple(ShortLink(text, url) for text, url in said.items() if url),
     )
 
 

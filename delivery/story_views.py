@@ -258,7 +258,8 @@ def _answers(item: MailItem, recipient: str, links: Links) -> AnswerLinks:
     def url(action: Action) -> str:
         return links.url(Link(action, recipient, saved_search_ids, item.story_id, item.article_id))
 
-    return AnswerLinks(relevant=url("relevant"), not_relevant=url("not-relevant"), enough=url("ack"))
+    enough = url("ack") if item.article_id else None
+    return AnswerLinks(relevant=url("relevant"), not_relevant=url("not-relevant"), enough=enough)
 
 
 def _passages(item: MailItem) -> list[Passage]:

@@ -38,7 +38,7 @@ from store.imports import Import, Imports, Kind, articles_after, content_of, cou
 from store.names import Names
 from store.retention import month_end
 from store.stories import Stories
-from store.turns import turn
+from store.turns import MATCHING, turn
 
 CHUNK: Final = 500
 """Articles of a batch."""
@@ -256,7 +256,7 @@ class _Importer:
         One that is still planned may be written by another import that lives. It counts as given up: readers in ingest
         order wait for its lease, and matching places what comes late.
         """
-        with turn(self._context.es, self._context.names, "match") as hold:  # copies must meet in order
+        with turn(self._context.es, self._context.names, MATCHING) as hold:  # copies must meet in order
             self._batches.give_up(number, now=self._context.clock())
             waiting = self._batches.get(number)
             placed = self._stories.place(waiting.value, now=self._context.clock(), hold=hold)

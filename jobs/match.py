@@ -31,7 +31,7 @@ from store.batches import BatchStore
 from store.documents import Stored
 from store.outages import OutageStore
 from store.stories import Stories
-from store.turns import turn
+from store.turns import MATCHING, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def match(context: Context) -> MatchedReport:
     Raises:
         StoreError: nothing is lost; run it again.
     """
-    with turn(context.es, context.names, "match") as hold:
+    with turn(context.es, context.names, MATCHING) as hold:
         with context.stage("match") as walls:
             report = _match(context, walls, hold)
         # After the problems of matching are kept, which say what has failed. An erasure waits for the turn.

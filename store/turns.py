@@ -35,6 +35,11 @@ LOOK_S: Final = 0.2
 MOST_S: Final = 600.0
 """Seconds after which a worker gives up waiting for others, unless it says how long it can wait."""
 
+MATCHING: Final = "match"
+"""The turn of who places articles into stories, or writes deliveries of matches."""
+OWING: Final = "owe"
+"""The turn of who writes deliveries to the recipients of a saved search, and does not match."""
+
 log = logging.getLogger(__name__)
 
 

@@ -24,6 +24,7 @@ from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from delivery.feedback import Quality, labelled
 from delivery.outbox import Outbox
+from jobs.catching_up import enqueue_missed
 from jobs.context import Context
 from newswatch.alert import SavedSearch
 from newswatch.errors import NewswatchError, QueryError
@@ -148,7 +149,7 @@ def switch_search(request: Request, here: Here, name: UserName, form: Posted, al
     # Also if it is on by now: a user who repeats a request that broke off gets the rest, and nothing twice.
     since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
-        Outbox(here.es, here.names).enqueue(missed(here.es, here.names, search, since), [search], here.clock())
+        enqueue_missed(here, alert_id, missed(here.es, here.names, search, since))
     return _back(request, f"/searches/{alert_id}", "switched on" if on else "switched off")
 
 

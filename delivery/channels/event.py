@@ -112,6 +112,7 @@ def _story(story: StoryView) -> dict[str, Any]:
         "links": {
             "why": about.why_url,
             "story": about.news_url,
+            "search": about.search_url,
             "relevant": answers.relevant,
             "not_relevant": answers.not_relevant,
             "enough": answers.enough,

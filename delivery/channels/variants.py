@@ -49,7 +49,8 @@ class _Blank:
 
     def story(self, story: StoryView) -> StoryView:
         own = story.answers
-        return replace(story, answers=AnswerLinks(self(own.relevant), self(own.not_relevant), self(own.enough)))
+        enough = self(own.enough) if own.enough else None
+        return replace(story, answers=AnswerLinks(self(own.relevant), self(own.not_relevant), enough))
 
     def watched(self, one: WatchedBy) -> WatchedBy:
         return replace(one, stop_url=self(one.stop_url), mute_url=self(one.mute_url))

@@ -8,22 +8,26 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
+from alerts.catch_up import missed
 from alerts.match import match_batch
 from alerts.saved import SavedSearches
 from cli import alerts as commands
 from cli import main, output, trying
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
-from newswatch.alert import TagFilter
+from newswatch.alert import Match, SavedSearch, TagFilter
 from newswatch.article import Tag
+from newswatch.errors import StoreError
 from store.feeds import FeedStore
 from store.names import Names
+from store.turns import OWING, turn
 from tests.alerts.press import Press, a_story
 from tests.factories import a_feed, a_source
 
@@ -289,6 +293,30 @@ def test_what_came_while_a_search_was_off_is_mailed_only_when_asked(
     press.publish(*(a_story(10 * n + 1, first_seen=later) for n in range(2, 35)), now=later)
     assert run("alerts", "catch-up", "ice", input="n\n").exit_code == 1
     assert "33 stories since" in run("alerts", "catch-up", "ice", "--yes").stdout
+
+
+def test_who_leaves_while_articles_are_looked_for_is_told_nothing(
+    run: Run, press: Press, es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure takes the address out of the search, and waits for the turn in which the recipients are read."""
+
+    def slowly(*told: Any) -> tuple[Match, ...]:
+        found = missed(*told)
+        run("alerts", "edit", "ice", "--to", "bob@reader.example")
+        return found
+
+    class InTurn(SavedSearches):
+        def get(self, saved_search_id: str) -> SavedSearch:
+            with pytest.raises(StoreError), turn(es, names, OWING, most_s=0):
+                pytest.fail("the recipients are read outside of the turn")
+            return super().get(saved_search_id)
+
+    monkeypatch.setattr("alerts.catch_up.missed", slowly)
+    monkeypatch.setattr("jobs.catching_up.SavedSearches", InTurn)
+    press.publish(a_story(11, first_seen=NOW), now=NOW)
+    assert "1 story since" in run("alerts", "catch-up", "ice", "--for", "2h").stdout
+    (owed,) = Outbox(es, names).get([f"ice~{a_story(11).story_id}"])
+    assert owed.value.recipients == ("bob@reader.example",)
 
 
 def test_catching_up_waits_for_sources_too(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:

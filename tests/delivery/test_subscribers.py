@@ -37,6 +37,7 @@ from delivery.routing import addresses
 from delivery.subscribers import state_of, subscriber_of
 from delivery.verification import AGAIN_AFTER, CODE_FOR, MOST_ADDRESSES, TRIES, Registrar
 from newswatch.article import Article
+from newswatch.config import did_you_mean
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.sealing import Sealer, SealError
@@ -44,7 +45,7 @@ from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
 from store.names import Names
 from store.reading import get_stored
-from store.turns import turn
+from store.turns import MATCHING, OWING, turn
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
@@ -610,7 +611,7 @@ def test_a_batch_that_is_matched_during_an_erasure_brings_nobody_back(desk: Desk
     saved.save(a_search("ice", "glacier", ANN, "bob@reader.example"), by="bob", now=desk.now)
     before = desk.owe(a_story(2), ANN)
     with ThreadPoolExecutor() as beside:
-        with turn(es, names, "match"):
+        with turn(es, names, MATCHING):
             erasing = beside.submit(Erasure(es, names, desk.book).erase, "person:ann", desk.now, by="ann")
             # A year's deliveries take minutes, for which nothing would be matched.
             while ANN in str(es.get(index=names.deliveries, id=before.id)):
@@ -619,6 +620,28 @@ def test_a_batch_that_is_matched_during_an_erasure_brings_nobody_back(desk: Desk
                 erasing.result(timeout=1)
             owed = desk.owe(a_story(1), ANN, "bob@reader.example")
         assert erasing.result().counts["deliveries"] == 2
+    es.indices.refresh(index=names.deliveries)
+    stored = str(es.get(index=names.deliveries, id=owed.id))
+    assert "bob@reader.example" in stored
+    assert ANN not in stored
+
+
+@pytest.mark.slow
+def test_what_is_enqueued_without_matching_brings_nobody_back(desk: Desk) -> None:
+    """Catching up and digests' notices read the recipients, and write them, in a turn for which an erasure waits."""
+    es, names = desk.press.es, desk.press.names
+    desk.book.save(a_person(Route(ANN)))
+    saved = SavedSearches(es, names)
+    saved.save(a_search("ice", "glacier", ANN, "bob@reader.example"), by="bob", now=desk.now)
+    with ThreadPoolExecutor() as beside:
+        with turn(es, names, OWING):
+            erasing = beside.submit(Erasure(es, names, desk.book).erase, "person:ann", desk.now, by="ann")
+            while ANN in str(saved.get("ice")):
+                assert not erasing.done()
+            with suppress(TimeoutError):  # time for what waits for nobody
+                erasing.result(timeout=1)
+            owed = desk.owe(a_story(1), ANN, "bob@reader.example")
+        erasing.result()
     es.indices.refresh(index=names.deliveries)
     stored = str(es.get(index=names.deliveries, id=owed.id))
     assert "bob@reader.example" in stored
@@ -641,6 +664,7 @@ def test_of_a_misspelt_name_nothing_is_known_nor_counted(desk: Desk) -> None:
     erasure = Erasure(desk.press.es, desk.press.names, desk.book)
     assert erasure.knows("group-only@reader.example")
     assert not erasure.knows("grop-only@reader.example")
+    assert did_you_mean("Group-Only@reader.example", erasure.known()) == "; did you mean 'group-only@reader.example'?"
     assert not any(value for part, value in erasure.export("nobody").items() if part != "recipients")
     assert erasure.erase("nobody", desk.now, by="ann").counts == {}
 

@@ -21,7 +21,7 @@ from newswatch.article import Tag
 from newswatch.errors import StoreError
 from store.batches import BatchStore
 from store.quarantine import Quarantine
-from store.turns import turn
+from store.turns import MATCHING, turn
 from tests.alerts.press import a_story
 from tests.factories import NOW
 from tests.jobs.conftest import ALERTS, World
@@ -154,7 +154,7 @@ def test_all_that_matching_enqueues_is_enqueued_in_its_turn(world: World, monkey
     def noticing(*told: Any, **how: Any) -> EnqueueReport:
         with (
             pytest.raises(StoreError, match="has done this for long"),
-            turn(world.context.es, world.context.names, "match", most_s=0),
+            turn(world.context.es, world.context.names, MATCHING, most_s=0),
         ):
             pytest.fail("nobody holds the turn")
         return enqueue_notices(*told, **how)

@@ -5,24 +5,29 @@ from __future__ import annotations
 import email
 import email.policy
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import partial
+from typing import Any
 
 import pytest
 
 from alerts.saved import SavedSearches
+from delivery import digests
 from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull import pull
 from newswatch.alert import SavedSearch
+from newswatch.delivery import Delivery
+from newswatch.errors import StoreError
 from newswatch.outages import Cause, added
 from store.feeds import FeedStore
 from store.outages import OutageStore
+from store.turns import OWING, turn
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES
 from tests.jobs.test_crash import dies
@@ -145,7 +150,17 @@ def test_a_feed_out_of_reach_is_named_with_its_hours_once(world: World) -> None:
     assert "Since Wed 4 Mar 2026, 09:00 UTC: 2 of 2 feeds polled; none was out of reach." in text_of(mail)
 
 
-def test_without_stories_a_poor_watch_is_told_when_it_begins_and_when_it_is_over(world: World) -> None:
+def test_without_stories_a_poor_watch_is_told_when_it_begins_and_when_it_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def in_turn(*told: Any) -> Iterator[Delivery]:
+        """An erasure waits for the turn."""
+        with pytest.raises(StoreError), turn(world.context.es, world.context.names, OWING, most_s=0):
+            pytest.fail("the recipients are read outside of the turn")
+        return poor(*told)
+
+    poor = digests._poor
+    monkeypatch.setattr(digests, "_poor", in_turn)
     start(world, "one", "two")
     live(world, 13)
     assert digest(world) == []

@@ -23,7 +23,9 @@ from delivery.channels.outgoing import Answer, Failure, Outgoing, check_url
 from delivery.channels.targets import Closed, Target
 from delivery.channels.webhook import WEBHOOK_CHANNEL, Poster, new_secret, parse, result_of, signature
 from delivery.message import Message, Notice, Row, Section
+from delivery.short import short_of
 from newswatch.settings import Settings
+from tests.delivery.channels.mails import a_spike
 from tests.delivery.channels.receivers import Receiver, serving
 from tests.delivery.test_glance import some, written
 from tests.factories import NOW, an_article
@@ -115,6 +117,13 @@ def test_an_event_says_what_a_program_needs() -> None:
     assert [topic["because"] for topic in story["topics"]] == [["NATO"]]
     (search,) = event["data"]["searches"]
     assert [search["id"]] == story["searches"] == ["ice"], "names may be alike, ids aren't"
+
+
+def test_an_event_of_a_saved_search_leads_to_what_it_finds_and_has_no_story_to_end() -> None:
+    spike, *_ = event_of(a_spike(), Settings(public_url="https://news.example"))["data"]["stories"]
+    assert spike["links"]["search"].endswith("/searches/ice")
+    assert (spike["links"]["enough"], spike["article_id"]) == (None, "")
+    assert not [link for link in short_of(a_spike()).stories[0].answers if "Enough" in link.text]
 
 
 def test_five_hundred_stories_stay_below_a_megabyte() -> None:
