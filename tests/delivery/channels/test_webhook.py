@@ -121,7 +121,7 @@ def test_an_event_says_what_a_program_needs() -> None:
 
 def test_an_event_of_a_saved_search_leads_to_what_it_finds_and_has_no_story_to_end() -> None:
     spike, *_ = event_of(a_spike(), Settings(public_url="https://news.example"))["data"]["stories"]
-    assert spike["links"]["search"].endswith("/searches/ice")
+    assert spike["links"]["search"].endswith("/searches/ice?from=mail")
     assert (spike["links"]["enough"], spike["article_id"]) == (None, "")
     assert not [link for link in short_of(a_spike()).stories[0].answers if "Enough" in link.text]
 
