@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from store.mapping import ANALYZERS, UNSTEMMED
 from transforms import sentences
-from transforms.fold import INVISIBLE, fold
+from transforms.fold import INVISIBLE
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around a highlighted term: private-use characters, which publishers' texts hardly ever contain."""
@@ -101,10 +101,11 @@ def fragments(whole: str) -> tuple[str, ...]:
     A passage begins with a sentence and goes on to the end of one, as far as there is room. Where the first mark is too
     far into a long sentence, the passage begins at the part of the sentence that has it.
     """
-    plain, spans = unmarked(whole)
+    broken, spans = unmarked(whole)
     if not spans:
         return ()
-    bounds = [*_bounds(plain)]
+    plain = sentences.unwrapped(broken)
+    bounds = [*sentences.places(plain)]
     best: list[tuple[int, int, int]] = []  # negative number of different words, start, end
     for start, end in bounds:
         words = {plain[a:b].casefold() for a, b in spans if start <= a < end}
@@ -118,13 +119,6 @@ def fragments(whole: str) -> tuple[str, ...]:
         if len(chosen) == _FRAGMENTS:
             break
     return tuple(_between(plain, spans, start, end) for start, end in sorted(chosen))
-
-
-def _bounds(plain: str) -> Iterator[tuple[int, int]]:
-    """The places of the text's sentences."""
-    folded = fold(plain)
-    for start, end in sentences.spans(folded.text):
-        yield folded.original(start, end)
 
 
 def _passage(plain: str, spans: Spans, bounds: Sequence[tuple[int, int]], start: int) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from typing import Final
 from newswatch.languages import is_dense, languages
 from transforms.fold import fold
 from transforms.profile import stems
-from transforms.sentences import spans
+from transforms.sentences import places, unwrapped
 
 SAME: Final = 0.66
 """Minimum share of a sentence's weighted words that known sentences hold. Chosen on the half of the labelled stories
@@ -103,9 +103,8 @@ class NewSentence:
 
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of `text` in order, without the blanks around them."""
-    folded = fold(text)
-    found = (text[slice(*folded.original(*span))].strip() for span in spans(folded.text))
-    return tuple(filter(None, found))
+    plain = unwrapped(text)
+    return tuple(filter(None, (plain[slice(*place)].strip() for place in places(plain))))
 
 
 def new_sentences(text: str, known: Sequence[str], language: str | None) -> tuple[NewSentence, ...]:

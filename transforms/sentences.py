@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from transforms.fold import fold
+
 _END = re.compile(
     r"""\n+
     | (?<![.!?])[.!?]++["')\]]*+(?:[ ]+|\n+|(?=[\u2e80-\ud7ff]))
@@ -45,6 +47,12 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         begin = stop.end()
     if begin < len(text):
         yield begin, len(text)
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of each sentence of a text as it was published, read as tags read it; without gaps."""
+    folded = fold(unwrapped(text))
+    return (folded.original(*span) for span in spans(folded.text))
 
 
 def unwrapped(text: str) -> str:

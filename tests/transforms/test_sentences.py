@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.highlight import MARK_END, MARK_START, fragments, unmarked
 from transforms.fold import fold
-from transforms.sentences import said_before, spans, unwrapped
+from transforms.novelty import new_sentences
+from transforms.sentences import places, said_before, spans, unwrapped
 
 
 def cut(text: str) -> list[str]:
@@ -87,6 +89,14 @@ def test_breaks_that_a_width_made_are_blanks() -> None:
         "",
         "The third follows an empty line.",
     ]
+
+
+def test_a_sentence_that_a_width_broke_is_one_where_it_is_marked_and_where_it_is_new() -> None:
+    first = "The ambassadors met in emergency session today to discuss a dispute over the oil field, said diplomats."
+    assert next(WRAPPED[slice(*place)].replace("\n", " ").strip() for place in places(WRAPPED)) == first
+    assert new_sentences(WRAPPED, [], "en")[0].text == first
+    marked = WRAPPED.replace("dispute", f"{MARK_START}dispute{MARK_END}")
+    assert unmarked(fragments(marked)[0])[0].startswith("The ambassadors met in emergency session today")
 
 
 @pytest.mark.parametrize(
