@@ -119,7 +119,7 @@ def _well(pulse: Pulse) -> str:
 
 def performance(pulse: Pulse) -> Iterable[str]:
     """The numbers as performance data: 'label'=value[unit];warn;crit;min;max. What is unknown is left out."""
-    from observe.conditions import FAILING_SHARE
+    from observe.rules.polling import FAILING_SHARE
 
     if pulse.storage.away:
         return

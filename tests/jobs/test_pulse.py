@@ -17,9 +17,10 @@ from jobs.match import match
 from jobs.plan import plan
 from newswatch.errors import ConfigError
 from observe.condition import Condition
-from observe.conditions import OFFLINE_AFTER, UNANSWERED_AFTER, conditions
+from observe.conditions import conditions
 from observe.pulse import Pulse
 from observe.reading import read_pulse
+from observe.rules.polling import OFFLINE_AFTER, UNANSWERED_AFTER
 from store.feeds import FeedStore
 from store.mapping import plain_indices
 from tests.jobs.conftest import World

@@ -15,26 +15,14 @@ from newswatch.feed import FeedHealth
 from newswatch.pulse import LATE, JobPulse
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
-from observe.conditions import (
-    BATCH_BEHIND,
-    BEAT_LOST,
-    BROKEN_AFTER,
-    BY_HAND_QUIET,
-    CLEAN_QUIET,
-    MAIL_QUIET,
-    MAILS_LATE,
-    MATCH_QUIET,
-    NEVER_POLLED,
-    OFFLINE_AFTER,
-    POLL_QUIET,
-    REFUSED_LATE,
-    SEARCH_FAILED_AFTER,
-    UNANSWERED_AFTER,
-    WATCHMAN_RETIRED,
-    conditions,
-)
+from observe.conditions import conditions
 from observe.health import KINDS
 from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.rules.installation import SEARCH_FAILED_AFTER, WATCHMAN_RETIRED
+from observe.rules.jobs import BATCH_BEHIND, CLEAN_QUIET, MATCH_QUIET
+from observe.rules.mails import BROKEN_AFTER, MAIL_QUIET, MAILS_LATE, REFUSED_LATE
+from observe.rules.polling import NEVER_POLLED, OFFLINE_AFTER, POLL_QUIET, UNANSWERED_AFTER
+from observe.rules.runs import BEAT_LOST, BY_HAND_QUIET
 from search.meant import MANY, RECENT_S, Failures
 from tests.factories import NOW
 

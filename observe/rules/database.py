@@ -1,0 +1,58 @@
+"""Rules on Elasticsearch. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from newswatch.settings import Settings
+from observe.condition import Condition, Severity
+from observe.pulse import Pulse
+from observe.rules.rule import reason
+
+
+def away(pulse: Pulse) -> Condition:
+    return Condition(
+        "elasticsearch",
+        Severity.CRITICAL,
+        f"The database does not answer, so no news can be stored, found or mailed: {reason(pulse.storage.away)}",
+        "Start Elasticsearch again (`newswatch up`, or your cluster); its log says why it stopped.",
+    )
+
+
+def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    if pulse.storage.status == "red":
+        yield Condition(
+            "elasticsearch",
+            Severity.CRITICAL,
+            "A part of the database can't be used (its state is red), so articles are missing from searches and mails.",
+            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot.",
+        )
+    for part, why in pulse.unread.items():
+        yield Condition(
+            "elasticsearch",
+            Severity.WARNING,
+            f"Whether all is well can't be told in full: the database does not show the {part}: {reason(why)}",
+            "Look at the indices in Elasticsearch; `newswatch check --json` shows what can't be read.",
+        )
+
+
+def disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    storage = pulse.storage
+    free = "" if storage.disk_free is None else f", {storage.disk_free:.0%} of it is free"
+    if storage.read_only:
+        count = len(storage.read_only)
+        yield Condition(
+            "disk",
+            Severity.CRITICAL,
+            f"The database refuses to store anything in {count} of its indices ({storage.read_only[0]}"
+            f"{', …' * (count > 1)}), because its disk is full{free}.",
+            "Free disk space; Elasticsearch then accepts writes again by itself, and nothing is lost.",
+        )
+    elif storage.disk in ("yellow", "red"):
+        severity = Severity.CRITICAL if storage.disk == "red" else Severity.WARNING
+        yield Condition(
+            "disk",
+            severity,
+            f"The disk of the database is nearly full{free}. {reason(storage.disk_why)}".rstrip(),
+            "Free disk space, or give Elasticsearch a larger disk, before it refuses to store new articles.",
+        )
