@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from newswatch.config import plain
-from observe.metrics import COUNTERS, GAUGES, HISTOGRAMS, JOB_COUNTERS, exported_names
+from observe.metrics import exported_names
+from observe.series import COUNTERS, GAUGES, HISTOGRAMS, JOB_COUNTERS
 
 MONITORING = Path(__file__).parent.parent / "monitoring"
 RULES = MONITORING / "prometheus-rules.yaml"

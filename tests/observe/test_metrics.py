@@ -35,19 +35,9 @@ from newswatch.latencies import BOUNDS_S, Latencies
 from newswatch.pulse import JobPulse
 from observe import record
 from observe.condition import Condition, Severity
-from observe.metrics import (
-    COUNTERS,
-    GAUGES,
-    HISTOGRAMS,
-    JOB_COUNTERS,
-    NOT_EXPORTED,
-    SERIES,
-    Reading,
-    exported_names,
-    exposition,
-    run_counts,
-)
+from observe.metrics import Reading, exported_names, exposition, run_counts
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
+from observe.series import COUNTERS, GAUGES, HISTOGRAMS, JOB_COUNTERS, NOT_EXPORTED, SERIES
 from observe.watched import Watched, as_pulse, certificates_of, conditions_of
 from store.feeds import SyncReport
 from store.nodes import Spent
