@@ -282,7 +282,7 @@ def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]
     from ingest.feed_file import remove_feeds
     from ingest.feeds import load_feeds
     from jobs import feed_list
-    from jobs.configuration import answers
+    from jobs.foreseen import answers
 
     path = feed_list.path_of(settings)
     is_file = not store and feed_list.may_write(path)
@@ -365,7 +365,7 @@ def settings_here() -> Settings:
 
 def to_poll(settings: Settings) -> tuple[Feed, ...]:
     """The feeds that the next poll will list; on standard error, why they are not those of the file."""
-    from jobs.configuration import foreseen_feeds
+    from jobs.foreseen import foreseen_feeds
 
     listed = foreseen_feeds(settings)
     if listed.note:

@@ -10,8 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from alerts.saved import SavedSearches
 from ingest.feeds import load_feeds
-from jobs.configuration import InForce, faults_among, in_force, no_faults, read_saved_searches, unparsed
+from jobs.configuration import faults_among, read_saved_searches
 from jobs.context import Context
+from jobs.versions import InForce, in_force, no_faults, unparsed
 from newswatch.config import Source
 from newswatch.errors import ConfigError
 from newswatch.problems import Bulkhead, Problem

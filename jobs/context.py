@@ -12,7 +12,7 @@ from socket import gethostname
 from typing import Concatenate, ParamSpec, TypeVar
 
 from delivery.channels import registry as channels
-from jobs.configuration import TaxonomyInForce
+from jobs.taxonomy_in_force import TaxonomyInForce
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.origin import coming_from, origin_said

@@ -16,8 +16,10 @@ from typing import Final, Literal, TypeVar
 
 from ingest.feed_file import add_feeds, edit_feed
 from ingest.feeds import FeedSpec
-from jobs.configuration import HOST, feeds_in_force, stale
+from jobs.configuration import feeds_in_force
 from jobs.context import Context
+from jobs.foreseen import stale
+from jobs.versions import HOST
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.feed import Feed
 from newswatch.settings import Settings

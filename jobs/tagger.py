@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 from functools import lru_cache
 
-from jobs.configuration import in_force
 from jobs.context import Context
+from jobs.versions import in_force
 from newswatch.config import Source
 from store.configuration import TAXONOMY
 from transforms.tag import Tagger
@@ -16,7 +16,7 @@ from transforms.taxonomy import load_taxonomy
 def tagger_of(context: Context, *, adopt: bool = True) -> Tagger:
     """The tagger of the taxonomy in force. It takes half a second to build, so it is built when a poll first needs it.
 
-    `adopt` as in `jobs.configuration.in_force`.
+    `adopt` as in `jobs.versions.in_force`.
 
     Raises:
         ConfigError: the machine's taxonomy can't be used, and no version is kept that can be.

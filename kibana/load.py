@@ -20,7 +20,7 @@ from urllib.parse import quote
 import requests
 from pydantic import ValidationError
 
-from jobs.configuration import foreseen
+from jobs.foreseen import foreseen
 from kibana.build import DEFAULT_NEWS, build, ndjson, view_id
 from kibana.definition import Definition, load
 from newswatch.errors import NewswatchError

@@ -194,7 +194,7 @@ def test_check_tells_what_other_machines_found(
     path = world.context.settings.config_dir / "alerts.yaml"
     before = path.read_bytes()
     plan(world.context)
-    monkeypatch.setattr("jobs.configuration.HOST", "worker-2")
+    monkeypatch.setattr("jobs.versions.HOST", "worker-2")
     path.write_text("allerts: []\n", encoding="utf-8")
     plan(world.context)
     path.write_bytes(before)

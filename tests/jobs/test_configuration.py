@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.configuration import TaxonomyInForce, alerts_in_force, use
+from jobs.configuration import alerts_in_force, use
 from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
@@ -18,6 +18,7 @@ from jobs.pull import PullReport, pull
 from jobs.recheck import recheck
 from jobs.retag import retag
 from jobs.tagger import tagger_of
+from jobs.taxonomy_in_force import TaxonomyInForce
 from newswatch.errors import ConfigError, NewswatchError
 from newswatch.settings_in_part import settings_in_part
 from observe.conditions import conditions
@@ -64,7 +65,7 @@ def a_second_machine(world: World, tmp_path: Path, host: str, monkeypatch: pytes
     folder.mkdir()
     for name in FILES:
         (folder / name).write_bytes(path_of(world.context, name).read_bytes())
-    monkeypatch.setattr("jobs.configuration.HOST", host)
+    monkeypatch.setattr("jobs.versions.HOST", host)
     return replace(world.context, settings=world.context.settings.model_copy(update={"config_dir": folder}))
 
 
@@ -271,15 +272,15 @@ def test_two_workers_with_different_lists_do_not_switch_feeds_on_and_off(
     assert enabled(world) == {"late"}
     for _ in range(3):
         world.wait(minutes=1)
-        monkeypatch.setattr("jobs.configuration.HOST", "first")
+        monkeypatch.setattr("jobs.versions.HOST", "first")
         planned = plan(world.context)
         assert (planned.sync.added, planned.sync.changed, planned.sync.disabled) == ((), (), ())
-        monkeypatch.setattr("jobs.configuration.HOST", "other")
+        monkeypatch.setattr("jobs.versions.HOST", "other")
         planned = plan(other)
         assert (planned.sync.added, planned.sync.changed, planned.sync.disabled) == ((), (), ())
         assert planned.config_error is None
     assert "newswatch config use" in states(world)[FEEDS]
-    monkeypatch.setattr("jobs.configuration.HOST", "first")
+    monkeypatch.setattr("jobs.versions.HOST", "first")
     path_of(world.context, FEEDS).write_bytes(path_of(other, FEEDS).read_bytes())
     plan(world.context)
     assert states(world) == {}
@@ -294,7 +295,7 @@ def test_an_upgrade_comes_through_though_all_files_have_one_time(
     changed(upgraded, FEEDS, "title: main", "title: Main 2")
     at(world, upgraded, FEEDS, minutes=-1_000)
     assert plan(upgraded).sync.changed == ("main",)
-    monkeypatch.setattr("jobs.configuration.HOST", "not upgraded")
+    monkeypatch.setattr("jobs.versions.HOST", "not upgraded")
     assert plan(world.context).sync.changed == ()
 
 
@@ -316,7 +317,7 @@ def test_an_older_file_is_used_once_somebody_says_so(
     assert (put.what, put.subject, put.details) == ("configuration put in force", FEEDS, "changed main")
     assert {each.subject for each in log.listed(what=put.what)} == {FEEDS, ALERTS, TAXONOMY}
     assert len(log.listed(what="signing key first used")) == 1, "both machines have it"
-    monkeypatch.setattr("jobs.configuration.HOST", "first")
+    monkeypatch.setattr("jobs.versions.HOST", "first")
     assert plan(world.context).sync.changed == ()
     assert FEEDS in states(world)
 
