@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from newswatch.config import did_you_mean
 from newswatch.errors import ConfigError
-from newswatch.settings import PREFIX, SMTPS_PORT, Settings, variable_of
+from newswatch.setting_logins import SMTPS_PORT
+from newswatch.settings import PREFIX, Settings, variable_of
 
 OTHER_VARIABLES: Final[Mapping[str, str]] = {
     "NEWSWATCH_STACK": "marks the processes of the embedded stack",

@@ -9,30 +9,19 @@ to anybody.
 from __future__ import annotations
 
 import json
-import logging
-import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import newswatch
-from newswatch.no_proxy import read_no_proxy
-from newswatch.servers import Login, MailServer, addresses, mail_server, mailbox_server, server, servers
-
-log = logging.getLogger(__name__)
+from newswatch.servers import addresses
+from newswatch.setting_logins import without_logins
+from newswatch.setting_types import OR_NONE, IndexPrefix, Line, NamedHosts, NoProxy, PlainAddress, SecretAddress, Zone
 
 PACKAGE = Path(newswatch.__file__).parent
-SMTPS_PORT = 465
-"""The port of an address smtps:// without one (RFC 8314, 3.3)."""
-SUBMISSION_PORT = 587
-"""The port of an address smtp+starttls:// without one (RFC 6409, 3.1)."""
 
 
 def default_config_dir() -> Path:
@@ -40,104 +29,6 @@ def default_config_dir() -> Path:
     checkout = PACKAGE.parent / "config"
     return checkout if checkout.is_dir() else PACKAGE / "config"
 
-
-LINE_CHARS = 200
-"""Maximum length of a setting that goes into a header."""
-
-
-def _one_line(text: str) -> str:
-    """`text`, stripped, if it fits into a header of a mail or of a request.
-
-    Raises:
-        ValueError: it has unprintable characters, or too many characters.
-    """
-    plain = text.strip()
-    if len(plain) > LINE_CHARS or not plain.isprintable():
-        raise ValueError(f"it must be one line of at most {LINE_CHARS} printable characters")
-    return plain
-
-
-Line = Annotated[str, AfterValidator(_one_line)]
-
-
-def _index_prefix(text: str) -> str:
-    """`text` if an index's name may begin with it (Elasticsearch's rules; no leading dot: it hides the index).
-
-    Raises:
-        ValueError: it may not.
-    """
-    if re.fullmatch(r"(?:[a-z0-9][a-z0-9._-]{0,99})?", text) is None:
-        raise ValueError(
-            "it must be lower-case letters, digits, dots, hyphens and underscores, and start with a letter or digit"
-        )
-    return text
-
-
-IndexPrefix = Annotated[str, AfterValidator(_index_prefix)]
-
-
-def _zone(text: str) -> str:
-    """`text` if it is the name of a time zone.
-
-    Raises:
-        ValueError: there is no such zone.
-    """
-    try:
-        return ZoneInfo(text.strip()).key
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("it must be the name of a time zone, such as Europe/Brussels") from error
-
-
-def _secret_url(value: Any) -> Any:
-    """The address, stripped; None if it is empty.
-
-    Raises:
-        ValueError: it is not an address. The message does not repeat it, because such addresses hold keys.
-    """
-    stated = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if not isinstance(stated, str):
-        return stated
-    address = stated.strip()
-    if address and (not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]", address) or not address.isprintable()):
-        raise ValueError("it must be an address, such as https://… or ntfy://…")
-    return SecretStr(address) if address else None
-
-
-def _no_proxy(text: str) -> str:
-    read_no_proxy(text)
-    return text.strip()
-
-
-def _list(value: Any) -> Any:
-    """The list that a variable states as JSON.
-
-    Raises:
-        ValueError: it is no JSON list.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        stated = json.loads(value)
-    except ValueError:
-        stated = None
-    if not isinstance(stated, list):
-        raise ValueError('it must be a list in JSON, such as ["news.internal:80"]')
-    return stated
-
-
-def _plain_url(text: str) -> str:
-    """`text` if it is empty, or a web address without a user or password.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    plain = text.strip()
-    if plain and server(plain).login:
-        raise ValueError("it must be an address without a user or password")
-    return plain
-
-
-_OR_NONE = BeforeValidator(lambda stated: stated or None)
 
 PREFIX = "NEWSWATCH_"
 
@@ -187,23 +78,23 @@ class Settings(BaseSettings):
     """Username for the mail server, if it requires a login."""
     smtp_password: SecretStr | None = None
     """Password of that user."""
-    smtp_ca_certs: Annotated[Path | None, _OR_NONE] = None
+    smtp_ca_certs: Annotated[Path | None, OR_NONE] = None
     """File with the certificate authority (PEM) of the mail server and the bounces' mailbox, besides the system's."""
-    smtp_client_cert: Annotated[Path | None, _OR_NONE] = None
+    smtp_client_cert: Annotated[Path | None, OR_NONE] = None
     """File with a certificate and its key (PEM) that is shown to the mail server, if it requires one."""
-    smtp_oauth_url: Annotated[str, AfterValidator(_plain_url)] = ""
+    smtp_oauth_url: PlainAddress = ""
     """Where access tokens are fetched (OAuth2), for a log-in by XOAUTH2 as `smtp_username` in place of a password."""
     smtp_oauth_client_id: str = ""
     """Client that fetches them."""
-    smtp_oauth_client_secret: Annotated[SecretStr | None, _OR_NONE] = None
+    smtp_oauth_client_secret: Annotated[SecretStr | None, OR_NONE] = None
     """Its secret."""
-    smtp_oauth_refresh_token: Annotated[SecretStr | None, _OR_NONE] = None
+    smtp_oauth_refresh_token: Annotated[SecretStr | None, OR_NONE] = None
     """Refresh token of the sender's account. None: the client has rights of its own (client credentials)."""
     smtp_oauth_scope: str = ""
     """Scope to ask for, such as https://outlook.office365.com/.default."""
-    mail_bounces: Annotated[Line | None, _OR_NONE] = None
+    mail_bounces: Annotated[Line | None, OR_NONE] = None
     """Where bounces go (envelope sender); bounces@… must take mails to bounces+ANYTHING@… too. None: to `mail_from`."""
-    bounce_mailbox: Annotated[str | None, _OR_NONE] = None
+    bounce_mailbox: Annotated[str | None, OR_NONE] = None
     """Mailbox of that address: imaps:// or imap+starttls://user:password@host/INBOX. None: bounces are not read."""
     bounce_username: str | None = None
     """User of the mailbox."""
@@ -213,7 +104,7 @@ class Settings(BaseSettings):
     """The sender's address."""
     mail_name: Line = "newswatch"
     """Shown as the sender, before the address."""
-    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    time_zone: Zone = "UTC"
     """Zone of the times in mails, such as Europe/Brussels. A digest has the zone of its schedule."""
     mail_group_s: int = Field(default=15, ge=0, le=86_400)
     """Minimum seconds between two instant messages to one person; what matches in between comes together. A webhook is
@@ -233,9 +124,9 @@ class Settings(BaseSettings):
 
     operator: Annotated[Line | None, BeforeValidator(lambda text: text or None)] = None
     """Address that is mailed what is wrong and when it is over, and once a day which feeds broke. None: only logged."""
-    operator_url: Annotated[SecretStr | None, BeforeValidator(_secret_url)] = None
+    operator_url: SecretAddress = None
     """Second way to tell the operator, which needs no mail server: an address that takes a JSON POST, or Apprise's."""
-    heartbeat_url: Annotated[SecretStr | None, BeforeValidator(_secret_url)] = None
+    heartbeat_url: SecretAddress = None
     """Address that is called once a minute while all is well, as healthchecks.io takes it: its silence is an alarm."""
     airflow_url: Annotated[str | None, BeforeValidator(lambda text: text or None)] = None
     """Where this machine reaches Airflow's web server, for the watchman. None: Airflow is not watched."""
@@ -256,10 +147,10 @@ class Settings(BaseSettings):
     """Simultaneous requests to one host."""
     fetch_host_delay_s: float = Field(default=0.5, ge=0, le=3_600, allow_inf_nan=False)
     """Minimum seconds between two requests to one host."""
-    fetch_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
+    fetch_allow_hosts: NamedHosts = ()
     """`host:port` pairs exempt from the ban on loopback and private addresses (the embedded newsroom)."""
 
-    channel_allow_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
+    channel_allow_hosts: NamedHosts = ()
     """`host:port` pairs inside your network that webhooks and chats may go to; other private addresses are refused."""
     verify_addresses: bool = True
     """Whether a mail address that a user enters must confirm before it gets mails; webhooks and chats always must."""
@@ -272,7 +163,7 @@ class Settings(BaseSettings):
     """Username for the proxy, if it requires a login."""
     fetch_proxy_password: SecretStr | None = None
     """Password of that user."""
-    fetch_no_proxy: Annotated[str, AfterValidator(_no_proxy)] = ""
+    fetch_no_proxy: NoProxy = ""
     """Hosts reached without the proxy, separated by commas: names with all under them, addresses, networks, or *."""
     fetch_ca_certs: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = None
     """File with certificate authorities (PEM) to trust besides the system's: of a proxy that reads TLS, or its own."""
@@ -381,119 +272,3 @@ def _as_variable(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return json.dumps(value) if isinstance(value, tuple | list | dict) else str(value)
-
-
-# ── users and passwords in addresses ─────────────────────────────────────────────────────────────────────────────────
-
-
-def without_logins(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """The stated settings, with every address checked and its user and password moved to their own fields.
-
-    Raises:
-        ValidationError: an address is wrong, or its login contradicts the fields; the message shows neither.
-    """
-    said = dict(stated)
-    for name, parted in _PARTED.items():
-        if not isinstance(said.get(name), str):
-            continue
-        try:
-            said |= parted(name, said)
-        except ValueError as error:
-            raise _refused(name, str(error)) from None
-    return said
-
-
-def _elasticsearch(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    urls, login = servers(said[name])
-    if login and said.get("elasticsearch_api_key"):
-        raise ValueError("it holds a user or a password, and an API key is set too: keep one of them")
-    return {name: ",".join(urls), **_login_fields("elasticsearch", login, said)}
-
-
-def _smtp(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    server_said = mail_server(said[name])
-    return {name: server_said.host, **_mail_fields(server_said, said), **_login_fields("smtp", server_said.login, said)}
-
-
-def _mail_fields(server_said: MailServer, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Port and encryption, if the address states them."""
-    fields: dict[str, Any] = {"smtp_security": server_said.security} if server_said.security else {}
-    if server_said.port is not None:
-        fields["smtp_port"] = server_said.port
-    elif server_said.security and not said.get("smtp_port"):
-        fields["smtp_port"] = SMTPS_PORT if server_said.security == "tls" else SUBMISSION_PORT
-    for field, value in fields.items():
-        if said.get(field) and str(said[field]) != str(value):
-            raise ValueError(f"it says {value}, but NEWSWATCH_{field.upper()} says something else: keep one of them")
-    return fields
-
-
-def _login_fields(server_name: str, login: Login, said: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the login sets."""
-    fields: dict[str, Any] = {}
-    for part, value in (("username", login.username), ("password", login.password)):
-        field = f"{server_name}_{part}"
-        if value is None:
-            continue
-        if _plain(said.get(field)) not in ("", value):
-            raise ValueError(f"its {part} differs from NEWSWATCH_{field.upper()}: keep one of them")
-        fields[field] = SecretStr(value) if part == "password" else value
-    return fields
-
-
-def _plain(value: Any) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
-
-
-def _mailbox(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    if not said[name].strip():
-        return {}
-    read = mailbox_server(said[name])
-    return {name: read.url, **_login_fields("bounce", read.login, said)}
-
-
-def _proxy(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    if not said[name].strip():
-        return {}
-    stated = said[name].strip()
-    read = server(stated if "://" in stated else f"http://{stated}")
-    parts = urlsplit(read.url)
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("the address of a proxy ends with its port")
-    return {name: f"{parts.scheme}://{parts.netloc}", **_login_fields("fetch_proxy", read.login, said)}
-
-
-def _link(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    """An address that users and publishers see: a user and a password in it have no use and are removed."""
-    shown = server(said[name])
-    if shown.login:
-        variable = f"NEWSWATCH_{name.upper()}"
-        log.warning("%s: its user and password are removed, because others see this address.", variable)
-    return {name: shown.url}
-
-
-def _link_if_any(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    return _link(name, said) if said[name].strip() else {}
-
-
-def _contact(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
-    return _link(name, said) if said[name].strip().lower().startswith(("http://", "https://")) else {}
-
-
-_PARTED: Mapping[str, Callable[[str, Mapping[str, Any]], dict[str, Any]]] = {
-    "elasticsearch_url": _elasticsearch,
-    "smtp_host": _smtp,
-    "bounce_mailbox": _mailbox,
-    "fetch_proxy": _proxy,
-    "public_url": _link,
-    "kibana_url": _link_if_any,
-    "airflow_url": _link_if_any,
-    "websub_hub": _link_if_any,
-    "server": _link_if_any,
-    "contact": _contact,
-}
-
-
-def _refused(name: str, why: str) -> ValidationError:
-    fault = PydanticCustomError("address", "{why}", {"why": why})
-    return ValidationError.from_exception_data("Settings", [InitErrorDetails(type=fault, loc=(name,), input="…")])
