@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from newswatch import private
-from observe.watchman import Memory
+from observe.episodes import Memory
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from delivery.words import one_line, safe_url, shortened, when
 from newswatch import durations
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity, worst_first
-from observe.watchman import Change, Draft, Episode, Item
+from observe.episodes import Change, Draft, Episode, Item
 
 VERSION: Final = 1
 """Of the JSON; it grows when a field changes its meaning or goes."""

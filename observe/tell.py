@@ -24,9 +24,9 @@ from newswatch.as_json import json_line
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from observe.condition import Severity
+from observe.episodes import Draft
 from observe.notice import BEGUN, as_json, message_of, subject
 from observe.probes.mail import condition_id
-from observe.watchman import Draft
 from observe.web import was_sent, why_not
 
 log = logging.getLogger(__name__)

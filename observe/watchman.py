@@ -1,381 +1,290 @@
-"""What the watchman remembers, and what follows from a look: which conditions begin, grow worse and end, who is told.
-
-Everything here is pure and counts looks, not seconds, so that no jump of a clock begins or ends a condition. A
-condition must be seen in several looks in a row before it begins, and be away for several before it is over; each way
-of telling hears of each beginning and each end once, however long the way was closed.
-
-    Look      what the probes have seen, and what they could not judge
-    Episode   one condition from its beginning to its end, and which way has been told what of it
-    Draft     what is being told by one way; kept until its outcome is known, so that a repetition is the same message
-    Memory    all of that, as it is kept on the disk
-"""
+"""The watchman looks, remembers and tells; for that it needs neither Airflow nor Elasticsearch."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
-from fnmatch import fnmatchcase
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
 
-from observe.condition import Condition, Severity
+from embedded.watchman import LOCK
+from newswatch.clock import Clock, monotonic_s, utc_now
+from observe.condition import Condition, Severity, worst_first
+from observe.episodes import (
+    Draft,
+    Episode,
+    Item,
+    Look,
+    Memory,
+    Rules,
+    advance,
+    awake,
+    delivered,
+    drafted,
+    news,
+    refused,
+    tidied,
+)
+from observe.memory_file import Keeper, read_memory
+from observe.probes.pipeline import NAME as PIPELINE
+from observe.probes.probe import Lookout, Probe, Report
+from observe.tell import Outcome, Result, Way
+from observe.watched import Watched
 
-ASLEEP = "asleep"
-"""Stands for the time in which nobody looked: before the start, or while the machine was suspended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How many looks in a row change the watchman's mind."""
-
-    begin: int = 3
-    """Looks that must see a condition before it is told."""
-    end: int = 4
-    """Looks that must not see it before it is over."""
-    settle: int = 4
-    """Looks after the end of a cause in which its consequences are not yet believed."""
-    wake: int = 8
-    """The same after a time in which nobody looked: every job needs a moment to run again."""
-
-
-_JOBS_NEED = ("elasticsearch", "disk", "airflow", "scheduler", "dag-processor", ASLEEP)
-CAUSES: Mapping[str, tuple[str, ...]] = {
-    "elasticsearch": (ASLEEP,),
-    "airflow": (ASLEEP,),
-    "scheduler": ("airflow", ASLEEP),
-    "dag-processor": ("airflow", ASLEEP),
-    "triggerer": ("airflow", ASLEEP),
-    "network": ("elasticsearch", ASLEEP),
-    "feeds-failing": ("network", "elasticsearch"),
-    "polling": _JOBS_NEED,
-    "matching": _JOBS_NEED,
-    "mails-waiting": ("mail-server", *_JOBS_NEED),
-    "fast-lane": ("elasticsearch", "disk", ASLEEP),
-    "job:deliver": ("mail-server", *_JOBS_NEED),
-    "job:*": _JOBS_NEED,
-    "search:*": ("elasticsearch", "disk"),
-}
-"""Condition (a pattern) → the conditions that explain it. While one of these is critical, it is not told by itself."""
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A condition as one look has seen it."""
-
-    condition: Condition
-    sources: tuple[str, ...] = ()
-    """The probes that have seen it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What all probes have seen at one time."""
-
-    at: datetime
-    sightings: Mapping[str, Sighting] = field(default_factory=dict)
-    """Condition id → what was seen."""
-    blind: frozenset[str] = frozenset()
-    """Probes that could judge nothing: what only they have seen may have ended or not."""
-    unknown: frozenset[str] = frozenset()
-    """Ids that could not be judged."""
-
-    def doubts(self, condition_id: str, sources: Collection[str]) -> bool:
-        """Whether the absence of a condition says nothing, because the probes that saw it could not look."""
-        return condition_id in self.unknown or any(source in self.blind for source in sources)
+EVERY_S: Final = 15.0
+"""Seconds between two looks."""
+PAUSES_S: Final = (15.0, 30.0, 60.0, 120.0)
+"""Seconds until a way that failed is tried again; the last one from then on."""
+CLOSED_S: Final = 600.0
+"""The same while a probe says that the way can't work."""
+STUCK_S: Final = 180.0
+"""Seconds after which telling is given up: longer than any way takes that keeps to its own limits."""
+MOST_STUCK: Final = 5
+"""Threads of one way that may be given up before it is not tried any more."""
+KEEP_S: Final = 3.0
+"""Seconds that the disk has for the memory before the watchman goes on without it."""
+GOODBYE_S: Final = 5.0
+"""Seconds for messages that are under way when the watchman is asked to end."""
+LAST_S: Final = 25.0
+"""Seconds for telling that the stack has ended."""
+IN_VAIN_S: Final = 300.0
+"""Seconds after which a way that nothing can be told by, for no reason that is known, is a condition itself."""
+ASLEEP_LOOKS: Final = 6
+"""If so many looks are missing, the machine was asleep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """One condition from its beginning to its end."""
+@dataclass(slots=True)
+class _Line:
+    """A way, and when it may be tried."""
 
-    condition: Condition
-    """As last seen, with the severity that has been confirmed."""
-    began_at: datetime
-    sources: tuple[str, ...] = ()
-    over_at: datetime | None = None
-    """None: it stands."""
-    times: int = 1
-    """How often it came and went; several are one episode for ways that were told of none of them."""
-    told: Mapping[str, str] = field(default_factory=dict)
-    """Way → "warning" or "critical", as it was told; "over" once it was told of the end."""
+    way: Way
+    failures: int = 0
+    failing_s: float | None = None
+    """When the first of these failures was; None: there are none."""
+    why: str = ""
+    """Of the last failure."""
+    tried_s: float = float("-inf")
+    sending: bool = False
+    stuck: int = 0
+    """Threads that were given up, because they have not come back."""
 
-    @property
-    def key(self) -> tuple[str, datetime]:
-        """What tells it from every other episode."""
-        return (self.condition.id, self.began_at)
-
-
-OVER = "over"
-
-
-class Change(StrEnum):
-    """What a message says of an episode."""
-
-    NEW = "new"
-    WORSE = "worse"
-    OVER = "over"
-    PASSED = "passed"
-    """It began and ended before this way could be told."""
+    def is_open(self, now_s: float, *, is_closed: bool) -> bool:
+        """Whether it may be tried now; `is_closed` if a probe says that it can't work."""
+        if self.sending:
+            return False
+        if not self.failures:
+            return True
+        pause = CLOSED_S if is_closed else PAUSES_S[min(self.failures, len(PAUSES_S)) - 1]
+        return now_s - self.tried_s >= pause
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One change that is told, with the episode as it was then."""
+class Watchman:
+    """Looks every few seconds and tells what has changed, by every way there is."""
 
-    change: Change
-    episode: Episode
+    def __init__(
+        self,
+        probes: Callable[[Watchman], Iterable[Probe]],
+        ways: Sequence[Way],
+        path: Path,
+        *,
+        every_s: float = EVERY_S,
+        rules: Rules | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        """`path` is the file of its memory. `probes` are handed the watchman, whose memory some of them need."""
+        self._every_s, self._rules, self._clock, self._path = every_s, rules or Rules(), clock, path
+        self._lines = {way.id: _Line(way) for way in ways}
+        self._outcomes: queue.SimpleQueue[tuple[str, Draft, Result]] = queue.SimpleQueue()
+        self._keeper = Keeper(path)
+        self._began_s = monotonic_s()
+        self._memory = awake(tidied(read_memory(path), self._lines), self._rules)
+        for line in self._lines.values():
+            if line.way.needs in {episode.condition.id for episode in self._memory.standing}:
+                # It was closed when the last run ended: what is over by then is told in the same message.
+                line.failures, line.tried_s = 1, self._began_s
+        self.lookout = Lookout([*probes(self), Probe("memory", self._own)], clock=clock)
 
+    def standing(self) -> tuple[Condition, ...]:
+        """The conditions that stand, the worst first."""
+        return worst_first(tuple(episode.condition for episode in self._memory.standing))
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is being told by one way."""
+    def is_well(self) -> bool:
+        """Whether nothing critical stands."""
+        return all(condition.severity is not Severity.CRITICAL for condition in self.standing())
 
-    key: str
-    """The idempotency key of the message."""
-    at: datetime
-    items: tuple[Item, ...]
-    standing: tuple[Condition, ...] = ()
-    """What stands besides, as it was then."""
+    def watched(self) -> Watched:
+        """What is written down for pages and other machines. What follows from the pulse follows for them too."""
+        own = (episode for episode in self._memory.standing if episode.sources != (PIPELINE,))
+        return Watched(
+            tuple(e.condition for e in own),
+            monotonic_s() - self._began_s,
+            self._every_s,
+            self.lookout.certificates(),
+        )
 
+    def run(self, over: threading.Event) -> None:
+        """Look and tell until `over` is set."""
+        looked_s = monotonic_s()
+        while not over.is_set():
+            began_s = monotonic_s()
+            if began_s - looked_s > ASLEEP_LOOKS * self._every_s + 30:
+                log.info("Nobody looked for %.0f s", began_s - looked_s)
+                self._memory, self._began_s = awake(self._memory, self._rules), began_s
+            looked_s = began_s
+            self.look()
+            with suppress(OSError):
+                lock_file(self._path.parent).touch()
+            self._tell_until(time.monotonic() + max(0.1, self._every_s - (monotonic_s() - began_s)), over)
+        self._hear_out(GOODBYE_S)
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A condition on its way to an episode, or an episode on its way to its end; in looks."""
+    def _hear_out(self, seconds: float) -> None:
+        """Take note of what is being told, so that a restart does not repeat it; what takes longer is repeated."""
+        until = time.monotonic() + seconds
+        while any(line.sending for line in self._lines.values()) and (left := until - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._note(*self._outcomes.get(timeout=left))
 
-    seen: int = 0
-    critical: int = 0
-    """Looks in a row in which it was critical."""
-    mild: int = 0
-    """Looks in a row in which it was seen and was not critical."""
-    away: int = 0
-    first_at: datetime | None = None
-    """When the present row of looks began."""
-    sources: tuple[str, ...] = ()
-    """The probes that saw it last."""
+    def look(self) -> None:
+        """Look once, and note what follows."""
+        look = self.lookout.look()
+        was = self._memory
+        self._memory = advance(was, look, self._rules, self._lines)
+        self._log(was, look)
+        self._keep(was)
 
+    def end(self, why: str, seconds: float = LAST_S) -> None:
+        """Tell at once that the stack has ended by itself; what can't be told in time is told at the next start."""
+        now = self._clock()
+        condition = Condition(
+            "stack",
+            Severity.CRITICAL,
+            f"newswatch has ended by itself: {why}. Nothing is polled, matched or mailed.",
+            "Start it with newswatch up; the logs in its data folder say more.",
+            now,
+        )
+        was = self._memory
+        known = [episode for episode in was.episodes if episode.condition.id != "stack" or episode.over_at]
+        self._memory = replace(was, episodes=(*known, Episode(condition, now, ("stack",))))
+        self._keep(was)
+        for line in self._lines.values():
+            line.failures = 0
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(news(self._memory, way) for way in self._lines):
+            self._tell_until(min(until, time.monotonic() + 1), threading.Event())
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """All that the watchman knows."""
+    def _tell_until(self, until: float, over: threading.Event) -> None:
+        """Begin to tell what there is to tell, and take note of outcomes, for the time until the next look."""
+        self._begin()
+        while not over.is_set() and (left := until - time.monotonic()) > 0:
+            try:
+                way, draft, result = self._outcomes.get(timeout=min(left, 0.5))
+            except queue.Empty:
+                continue
+            self._note(way, draft, result)
+            self._begin()
 
-    episodes: tuple[Episode, ...] = ()
-    """Those that stand, and those whose end has not been told by every way."""
-    drafts: Mapping[str, Draft] = field(default_factory=dict)
-    """Way → what is being told by it."""
-    counts: Mapping[str, Count] = field(default_factory=dict)
-    """Not kept on the disk: after a restart rows of looks begin anew."""
-    settling: Mapping[str, int] = field(default_factory=dict)
-    """Cause that has ended → looks until its consequences are believed. Not kept on the disk."""
+    def _give_up(self) -> None:
+        """Let go of threads that have not come back. Whether they told it is unknown: it is told under the same key."""
+        for line in self._lines.values():
+            if line.sending and line.stuck < MOST_STUCK and monotonic_s() - line.tried_s > STUCK_S:
+                line.sending, line.stuck, line.failures = False, line.stuck + 1, line.failures + 1
+                log.warning("Telling by %s has not come to an end within %.0f s", line.way.title, STUCK_S)
 
-    @property
-    def standing(self) -> tuple[Episode, ...]:
-        """The episodes that are not over."""
-        return tuple(episode for episode in self.episodes if episode.over_at is None)
+    def _begin(self) -> None:
+        """Start telling by every way that has something to tell and may be tried."""
+        self._give_up()
+        standing = {condition.id for condition in self.standing()}
+        for way_id, line in self._lines.items():
+            if not line.is_open(monotonic_s(), is_closed=line.way.needs in standing):
+                continue
+            was = self._memory
+            self._memory, draft = drafted(was, way_id, self._clock())
+            if draft is None:
+                continue
+            # Kept before it is sent: a repetition after a crash has the same key.
+            self._keep(was)
+            line.sending, line.tried_s = True, monotonic_s()
+            threading.Thread(target=self._send, args=(line.way, draft), daemon=True, name=f"tell {way_id}").start()
 
+    def _send(self, way: Way, draft: Draft) -> None:
+        try:
+            result = way.send(draft)
+        except Exception:
+            log.exception("Telling by %s failed", way.title)
+            result = Result(Outcome.REFUSED, "see the log")
+        self._outcomes.put((way.id, draft, result))
 
-def awake(memory: Memory, rules: Rules) -> Memory:
-    """The memory after a time in which nobody looked: rows of looks begin anew, jobs get time to run again."""
-    return replace(memory, counts={}, settling={**memory.settling, ASLEEP: rules.wake})
-
-
-# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def advance(memory: Memory, look: Look, rules: Rules, ways: Collection[str]) -> Memory:
-    """What is known after one more look. `ways` are the ways of telling there are now."""
-    standing = {episode.condition.id: episode for episode in memory.standing}
-    explained = _explained(memory, look)
-    counts: dict[str, Count] = {}
-    begun: list[Episode] = []
-    changed: dict[tuple[str, datetime], Episode] = {}
-    for condition_id in dict.fromkeys([*standing, *look.sightings, *memory.counts]):
-        count = memory.counts.get(condition_id, Count())
-        sighting, episode = look.sightings.get(condition_id), standing.get(condition_id)
-        if episode is None:
-            count = _counted(condition_id, count, sighting, look, explained)
-            if sighting and count.seen >= rules.begin:
-                begun.append(_begun(sighting, count, look))
+    def _note(self, way_id: str, draft: Draft, result: Result) -> None:
+        line, was = self._lines[way_id], self._memory
+        if was.drafts.get(way_id) != draft:
+            return  # it was given up, and another thread has told it meanwhile
+        line.sending = False
+        if result.outcome is Outcome.ACCEPTED:
+            line.failures, line.failing_s = 0, None
+            self._memory = delivered(was, way_id, self._lines)
+            log.info("Told by %s: %s", line.way.title, ", ".join(_short(item) for item in draft.items))
         else:
-            count, changed[episode.key] = _continued(episode, count, sighting, look, rules)
-        if count != Count():
-            counts[condition_id] = count
-    episodes = [*(changed.get(episode.key, episode) for episode in memory.episodes), *begun]
-    known = replace(memory, episodes=tuple(episodes), counts=counts, settling=_settling(memory, look, rules))
-    return tidied(known, ways)
+            line.failures, line.why = line.failures + 1, result.why
+            line.failing_s = line.failing_s or monotonic_s()
+            if result.outcome is Outcome.REFUSED:
+                self._memory = refused(was, way_id)
+            log.warning("Could not tell by %s: %s", line.way.title, result.why)
+        self._keep(was)
+
+    def _keep(self, was: Memory) -> None:
+        """Write the memory if what is kept of it has changed. Without a disk it goes on."""
+        now = self._memory
+        if (now.episodes, now.drafts) == (was.episodes, was.drafts) and not self._keeper.fault:
+            return
+        was_unkept = self._keeper.fault
+        self._keeper.keep(now, KEEP_S)
+        if self._keeper.fault and not was_unkept:
+            log.error("%s can't be written: %s", self._path, self._keeper.fault)
+
+    def _own(self) -> Report:
+        """What is wrong with the watchman itself."""
+        standing, now_s = {condition.id for condition in self.standing()}, monotonic_s()
+        mute = [line for line in self._lines.values() if line.way.needs not in standing and _is_in_vain(line, now_s)]
+        conditions = tuple(map(_mute, mute))
+        if fault := self._keeper.fault:
+            sentence = f"The watchman can't write {self._path}: {fault}. After a restart it tells everything again."
+            todo = "Let it write there, or free some space."
+            conditions = (Condition("watchman", Severity.WARNING, sentence, todo), *conditions)
+        return Report(conditions)
+
+    def _log(self, was: Memory, look: Look) -> None:
+        before = {episode.key: episode for episode in was.episodes}
+        for episode in self._memory.episodes:
+            if episode.key not in before:
+                log.warning("%s: %s", episode.condition.id, episode.condition.sentence)
+        over = {episode.key for episode in was.standing} - {episode.key for episode in self._memory.standing}
+        for condition_id, _ in sorted(over):
+            log.info("%s is over at %s", condition_id, look.at)
 
 
-def _counted(condition_id: str, count: Count, sighting: Sighting | None, look: Look, causes: frozenset[str]) -> Count:
-    """The row of looks of a condition that has not begun."""
-    if _is_explained(condition_id, causes):
-        return Count()
-    if sighting is None:
-        return count if look.doubts(condition_id, count.sources) else Count()
-    is_critical = sighting.condition.severity is Severity.CRITICAL
-    critical = count.critical + 1 if is_critical else 0
-    return Count(count.seen + 1, critical, first_at=count.first_at or look.at, sources=sighting.sources)
+def _is_in_vain(line: _Line, now_s: float) -> bool:
+    return line.failing_s is not None and now_s - line.failing_s >= IN_VAIN_S
 
 
-def _begun(sighting: Sighting, count: Count, look: Look) -> Episode:
-    began_at = count.first_at or look.at
-    since = sighting.condition.since
-    condition = replace(sighting.condition, since=min(since, began_at) if since else began_at)
-    return Episode(condition, began_at, sighting.sources)
+def _mute(line: _Line) -> Condition:
+    """The condition of a way by which nothing can be told. The other ways tell it."""
+    sentence = f"The operator can't be told by {line.way.title}: {line.why.rstrip('.') or 'the reason is not known'}."
+    todo = "Correct NEWSWATCH_OPERATOR or NEWSWATCH_OPERATOR_URL; `newswatch watch --test` tries every way."
+    return Condition(f"telling:{line.way.id}", Severity.WARNING, sentence, todo)
 
 
-def _continued(
-    episode: Episode, count: Count, sighting: Sighting | None, look: Look, rules: Rules
-) -> tuple[Count, Episode]:
-    """A standing episode after one more look."""
-    if sighting is None:
-        if look.doubts(episode.condition.id, episode.sources):
-            return count, episode
-        count = Count(away=count.away + 1, first_at=count.first_at if count.away else look.at)
-        if count.away < rules.end:
-            return count, episode
-        return Count(), replace(episode, over_at=count.first_at or look.at)
-    is_critical = sighting.condition.severity is Severity.CRITICAL
-    critical, mild = (count.critical + 1, 0) if is_critical else (0, count.mild + 1)
-    count = Count(count.seen + 1, critical, mild=mild)
-    condition = _severity_confirmed(episode.condition, sighting.condition, count, rules)
-    return count, replace(episode, condition=condition, sources=sighting.sources)
+def _short(item: Item) -> str:
+    return f"{item.episode.condition.id} {item.change}"
 
 
-def _severity_confirmed(was: Condition, seen: Condition, count: Count, rules: Rules) -> Condition:
-    """The condition with the severity that enough looks have seen, in the words that were seen with it.
-
-    One that has become milder is told to nobody, but pages show it, and it explains no other any more.
-    """
-    if seen.severity is not was.severity:
-        is_confirmed = count.critical >= rules.begin or count.mild >= rules.end
-        if not is_confirmed:
-            return was
-    return replace(seen, since=was.since)
-
-
-def _explained(memory: Memory, look: Look) -> frozenset[str]:
-    """The causes that stand, are about to stand, or have ended a moment ago."""
-    seen = {id_ for id_, sighting in look.sightings.items() if sighting.condition.severity is Severity.CRITICAL}
-    return frozenset(seen | _critical(memory) | set(memory.settling))
-
-
-def _critical(memory: Memory) -> set[str]:
-    return {episode.condition.id for episode in memory.standing if episode.condition.severity is Severity.CRITICAL}
-
-
-def _is_explained(condition_id: str, causes: frozenset[str]) -> bool:
-    """Whether a cause explains the condition; the first pattern that fits decides."""
-    pattern = next((pattern for pattern in CAUSES if fnmatchcase(condition_id, pattern)), None)
-    return pattern is not None and not causes.isdisjoint(CAUSES[pattern])
-
-
-def _settling(memory: Memory, look: Look, rules: Rules) -> dict[str, int]:
-    """Cause → looks left; a cause that is critical now starts its time anew."""
-    left = {cause: looks - 1 for cause, looks in memory.settling.items() if looks > 1}
-    now = {id_ for id_, sighting in look.sightings.items() if sighting.condition.severity is Severity.CRITICAL}
-    return left | dict.fromkeys(now | _critical(memory), rules.settle)
-
-
-# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def tidied(memory: Memory, ways: Collection[str]) -> Memory:
-    """The memory without ways that no longer exist, and without episodes whose end every way knows."""
-    drafts = {way: draft for way, draft in memory.drafts.items() if way in ways}
-    drafted = {item.episode.key for draft in drafts.values() for item in draft.items}
-    known = [
-        replace(episode, told={way: what for way, what in episode.told.items() if way in ways})
-        for episode in memory.episodes
-    ]
-    kept = [episode for episode in known if episode.over_at is None or not _all_know(episode, ways)]
-    return replace(memory, episodes=_merged(kept, drafted), drafts=drafts)
-
-
-def _all_know(episode: Episode, ways: Collection[str]) -> bool:
-    return all(episode.told.get(way) == OVER for way in ways)
-
-
-def _merged(episodes: Iterable[Episode], drafted: Collection[tuple[str, datetime]]) -> tuple[Episode, ...]:
-    """Episodes of one condition that have ended and of which every way knows the same are one that came several times.
-
-    So a way that stays closed for days costs no more than one episode for each condition.
-    """
-    merged: dict[object, Episode] = {}
-    for episode in episodes:
-        is_free = episode.over_at is not None and episode.key not in drafted
-        untold = is_free and all(told == OVER for told in episode.told.values())
-        group: object = (episode.condition.id, *sorted(episode.told)) if untold else episode.key
-        first = merged.get(group)
-        merged[group] = _together(first, episode) if first else episode
-    return tuple(merged.values())
-
-
-def _together(first: Episode, later: Episode) -> Episode:
-    is_worse = first.condition.severity is Severity.CRITICAL and later.condition.severity is Severity.WARNING
-    worst = first.condition if is_worse else replace(later.condition, since=first.condition.since)
-    return replace(first, condition=worst, over_at=later.over_at, times=first.times + later.times)
-
-
-def news(memory: Memory, way: str) -> tuple[Item, ...]:
-    """What one way has still to be told, in the order in which it began."""
-    changes = ((change_of(episode, way), episode) for episode in memory.episodes)
-    return tuple(Item(change, episode) for change, episode in changes if change)
-
-
-def change_of(episode: Episode, way: str) -> Change | None:
-    """What the way has to be told of the episode; None: nothing."""
-    told = episode.told.get(way)
-    if episode.over_at is not None:
-        return None if told == OVER else Change.OVER if told else Change.PASSED
-    if told is None:
-        return Change.NEW
-    is_worse = told == Severity.WARNING and episode.condition.severity is Severity.CRITICAL
-    return Change.WORSE if is_worse else None
-
-
-def drafted(memory: Memory, way: str, at: datetime) -> tuple[Memory, Draft | None]:
-    """The memory with the next message of the way in it, and that message; None: there is nothing to tell.
-
-    A draft that is there already is the next message, as its outcome is unknown.
-    """
-    if draft := memory.drafts.get(way):
-        return memory, draft
-    items = news(memory, way)
-    if not items:
-        return memory, None
-    told = {item.episode.key for item in items}
-    besides = tuple(episode.condition for episode in memory.standing if episode.key not in told)
-    draft = Draft(_key(way, at, items), at, items, besides)
-    return replace(memory, drafts={**memory.drafts, way: draft}), draft
-
-
-def _key(way: str, at: datetime, items: tuple[Item, ...]) -> str:
-    """Of the way, the time and what is told: so two installations with one mailbox never make the same."""
-    content = repr((way, at, [(item.change, *item.episode.key) for item in items]))
-    return f"watch.{hashlib.sha256(content.encode()).hexdigest()[:32]}"
-
-
-def delivered(memory: Memory, way: str, ways: Collection[str]) -> Memory:
-    """The memory once the way's draft was accepted."""
-    draft = memory.drafts.get(way)
-    if draft is None:
-        return memory
-    said = {item.episode.key: _said(item) for item in draft.items}
-    episodes = tuple(
-        replace(episode, told={**episode.told, way: said[episode.key]}) if episode.key in said else episode
-        for episode in memory.episodes
-    )
-    return tidied(replace(_without(memory, way), episodes=episodes), ways)
-
-
-def _said(item: Item) -> str:
-    return OVER if item.change in (Change.OVER, Change.PASSED) else str(item.episode.condition.severity)
-
-
-def refused(memory: Memory, way: str) -> Memory:
-    """The memory once it is sure that nobody got the way's draft: the next one is made anew, of what is true then."""
-    return _without(memory, way)
-
-
-def _without(memory: Memory, way: str) -> Memory:
-    return replace(memory, drafts={other: draft for other, draft in memory.drafts.items() if other != way})
+def lock_file(data_dir: Path) -> Path:
+    """The watchman's lock; its time is that of the last look."""
+    return data_dir / LOCK

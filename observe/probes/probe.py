@@ -12,7 +12,7 @@ from datetime import datetime
 
 from newswatch.clock import Clock, monotonic_s, utc_now
 from observe.condition import Condition, worst_first
-from observe.watchman import Look, Sighting
+from observe.episodes import Look, Sighting
 
 log = logging.getLogger(__name__)
 

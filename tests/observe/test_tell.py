@@ -15,9 +15,9 @@ from delivery.channels.registry import parse_address
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
+from observe.episodes import Change, Draft, Episode, Item
 from observe.notice import as_json, message_of, sections, subject, title
 from observe.tell import Outcome, Way, ways, without_keys
-from observe.watchman import Change, Draft, Episode, Item
 from tests.delivery.post_office import PostOffice, open_post_office
 from tests.observe.receiver import Receiver, receiving
 

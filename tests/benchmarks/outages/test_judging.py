@@ -17,8 +17,8 @@ from benchmarks.outages.table import row
 from delivery.channels import registry
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
+from observe.episodes import Change, Draft, Episode, Item
 from observe.notice import as_json, message_of, title
-from observe.watchman import Change, Draft, Episode, Item
 
 MADE = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MENDED = MADE + timedelta(seconds=100)
