@@ -77,7 +77,8 @@ def _tell_failed(lines: int, done: str) -> None:
 
 def check(taxonomy: TaxonomyOption = None) -> None:
     """Check the taxonomy: schema errors with their line, then dead, shadowed and colliding terms."""
-    from transforms.taxonomy import check_taxonomy, load_taxonomy
+    from transforms.taxonomy import load_taxonomy
+    from transforms.taxonomy_check import check_taxonomy
 
     path = taxonomy or _default_taxonomy()
     loaded = load_taxonomy(path)

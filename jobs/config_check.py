@@ -27,7 +27,8 @@ from store.client import connect
 from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore
 from store.faults import REFUSALS
 from store.names import Names
-from transforms.taxonomy import check_taxonomy, load_taxonomy
+from transforms.taxonomy import load_taxonomy
+from transforms.taxonomy_check import check_taxonomy
 
 _ASKED_S = 3
 """Seconds for asking Elasticsearch, without which all else can be checked."""

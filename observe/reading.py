@@ -12,40 +12,46 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from alerts.saved import read_search
 from delivery.due import Owed, owed
 from delivery.links import key_mark
-from newswatch.batch import BatchState
-from newswatch.delivery import DeliveryState
-from newswatch.errors import DocumentError, MissingIndexError, NewswatchError
+from newswatch.errors import MissingIndexError, NewswatchError
 from newswatch.feed import FeedHealth
-from newswatch.problems import Bulkhead, Problem, ProblemKind, collecting
+from newswatch.problems import Bulkhead, collecting
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
+from observe.answers import (
+    OF_BATCHES,
+    OF_DELIVERIES,
+    Answer,
+    FailedSearch,
+    mail_of,
+    moment_in,
+    of_problems,
+    of_searches,
+    read_batches,
+    read_deliveries,
+    read_feeds,
+    read_jobs,
+    read_problems,
+    read_searches,
+    still_fails,
+    with_moments,
+)
 from observe.keys import query_of, read_keys
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
 from store.client import Client
 from store.configuration import ConfigurationStore
-from store.documents import Document, read, values
+from store.documents import Document
 from store.faults import REFUSALS, store_error
 from store.mapping import plain_indices
 from store.names import Names
-from store.pulse import read_pulse as read_job
-from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, moment
 from store.times import moment_at
 
 PATIENCE_S: Final = 3.0
 """Time limit of each request. A page shows the pulse, and must not wait for it; the whole is some tens of ms."""
-_MOST_FAILING: Final = 50
-"""Maximum number of failing saved searches that are named."""
 _DENIED: Final = (400, 401, 403, 404, 405, 410)
 """Status codes of an Elasticsearch that does not offer a request: Serverless, or too few privileges."""
-
-_NONSENSE: Final = (KeyError, TypeError, ValueError, OverflowError)
-"""What reading a document that was edited by hand may raise."""
-
-Answer = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -102,10 +108,10 @@ class _Reader:
             at=self._now,
             key_mark=key_mark(self._settings),
             jobs={name: job for name, job in jobs.items() if name != WATCHMAN},
-            reach=_with_moments(found.get("reach", Reach()), jobs),
+            reach=with_moments(found.get("reach", Reach()), jobs),
             newest_article_at=found.get("newest_article_at"),
             waiting=waiting,
-            mail=_mail(jobs, found.get("mail", MailState())),
+            mail=mail_of(jobs, found.get("mail", MailState())),
             files=files,
             keys=found.get("keys", ()),
             failing_searches=failing,
@@ -159,14 +165,14 @@ class _Reader:
 
     def _parts(self) -> Iterator[tuple[str, _Part]]:
         names = self._names
-        yield "jobs", _Part(names.pulse, {"size": 1_000}, _read_jobs)
-        yield "feeds", _Part(names.feeds, self._of_feeds(), _read_feeds)
+        yield "jobs", _Part(names.pulse, {"size": 1_000}, read_jobs)
+        yield "feeds", _Part(names.feeds, self._of_feeds(), read_feeds)
         newest = {"size": 0, "track_total_hits": False, "aggs": {"newest": {"max": {"field": "indexed_at"}}}}
-        yield "articles", _Part(names.articles, newest, lambda a: {"newest_article_at": _moment(a, "newest")})
-        yield "batches", _Part(names.batches, _OF_BATCHES, _read_batches)
-        yield "outbox", _Part(f"{names.deliveries},{names.outcomes}", _OF_DELIVERIES, _read_deliveries)
-        yield "problems", _Part(names.quarantine, _of_problems(names), partial(_read_problems, names))
-        yield "saved searches", _Part(names.searches, _of_searches(self._now), _read_searches)
+        yield "articles", _Part(names.articles, newest, lambda a: {"newest_article_at": moment_in(a, "newest")})
+        yield "batches", _Part(names.batches, OF_BATCHES, read_batches)
+        yield "outbox", _Part(f"{names.deliveries},{names.outcomes}", OF_DELIVERIES, read_deliveries)
+        yield "problems", _Part(names.quarantine, of_problems(names), partial(read_problems, names))
+        yield "saved searches", _Part(names.searches, of_searches(self._now), read_searches)
         yield "API keys", _Part(names.keys, query_of(self._now), read_keys)
 
     def _of_feeds(self) -> Document:
@@ -198,7 +204,7 @@ class _Reader:
         with collecting(walls):
             return owed(self._es, self._names, self._settings, now=self._now, bulkhead=walls)
 
-    def _named(self, failing: Sequence[_Failed]) -> tuple[FailingSearch, ...]:
+    def _named(self, failing: Sequence[FailedSearch]) -> tuple[FailingSearch, ...]:
         """The failing searches under their names, without those that are gone, disabled, expired, or
         saved since they failed."""
         if not failing:
@@ -210,7 +216,7 @@ class _Reader:
         return tuple(
             replace(failed.search, name=str(stored[failed.search.id]["_source"].get("name") or failed.search.id))
             for failed in failing
-            if failed.search.id in stored and _still_fails(failed, stored[failed.search.id], self._now)
+            if failed.search.id in stored and still_fails(failed, stored[failed.search.id], self._now)
         )
 
     def _storage(self) -> Storage:
@@ -260,189 +266,3 @@ def _is_full(settings: Answer) -> bool:
 def _disks(nodes: Answer) -> Iterator[Answer]:
     for node in nodes.values():
         yield node["fs"]["total"]
-
-
-# ── answers → fields. Pure ───────────────────────────────────────────────────────────────────────────────────────────
-
-_OF_BATCHES: Final[Document] = {
-    "size": 0,
-    "track_total_hits": False,
-    "aggs": {
-        "matched": {"max": {"field": "matched_at"}},
-        "waiting": {
-            "filter": {"term": {"state": BatchState.INDEXED}},
-            "aggs": {"since": {"min": {"field": "indexed_at"}}},
-        },
-    },
-}
-_OF_DELIVERIES: Final[Document] = {
-    "size": 0,
-    # Once a delivery is spread, its outcomes count in its place, one for each recipient.
-    "query": {"bool": {"must_not": {"term": {"spread": True}}}},
-    "track_total_hits": False,
-    "aggs": {
-        "sent": {"max": {"field": "sent_at"}},
-        "states": {"terms": {"field": "state", "size": len(DeliveryState)}},
-    },
-}
-
-
-def _of_searches(now: datetime) -> Document:
-    """The searches of alerts.yaml whose query can't be run: they are stored, and never matched."""
-    expired = {"range": {"expires_at": {"lte": now.isoformat()}}}
-    on = {"filter": [{"exists": {"field": "problem"}}, {"term": {"enabled": True}}], "must_not": expired}
-    return {
-        "size": _MOST_FAILING,
-        "track_total_hits": False,
-        "query": {"bool": on},
-        "_source": ["name", "problem", "changed_at"],
-    }
-
-
-def _of_problems(names: Names) -> Document:
-    """The kinds of problems, and the problems of saved searches: they fail in matching, or can't be read."""
-    unreadable = {"bool": {"filter": [{"term": {"what": "document"}}, {"prefix": {"id": f"{names.searches}/"}}]}}
-    return {
-        "size": _MOST_FAILING,
-        "track_total_hits": False,
-        "post_filter": {"bool": {"should": [FAILED_IN_MATCHING, unreadable]}},
-        "sort": LATEST_FIRST,
-        "_source": ["what", "id", "at", "first_at", "reason"],
-        "aggs": {"kinds": {"terms": {"field": "what", "size": 100}}},
-    }
-
-
-def _read_jobs(answer: Answer) -> dict[str, Any]:
-    return {"jobs": {job.job: job for job in values(answer["hits"]["hits"], read_job)}}
-
-
-def _read_feeds(answer: Answer) -> dict[str, Any]:
-    aggs = answer.get("aggregations")
-    if not aggs:  # there is no index yet
-        return {}
-    middles = aggs["failing"]["middle"]["values"]
-    middle = middles[0]["value"] if middles else None
-    reach = Reach(
-        enabled=answer["hits"]["total"]["value"],
-        states=_counts(aggs["states"]),
-        due=aggs["due"]["doc_count"],
-        failing_since=moment_at(middle) if middle is not None else None,
-    )
-    return {"reach": reach}
-
-
-def _read_batches(answer: Answer) -> dict[str, Any]:
-    aggs = answer.get("aggregations")
-    if not aggs:
-        return {}
-    count, since = aggs["waiting"]["doc_count"], _moment(aggs["waiting"], "since")
-    return {"batches": Waiting(batches=count, batch_since=since, matched_at=_moment(answer, "matched"))}
-
-
-def _read_deliveries(answer: Answer) -> dict[str, Any]:
-    states = _counts(answer.get("aggregations", {}).get("states", {}))
-    return {"mail": MailState(accepted_at=_moment(answer, "sent"), states=states)}
-
-
-def _read_searches(answer: Answer) -> dict[str, Any]:
-    sources = ((hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
-    unrunnable = (
-        FailingSearch(id_, str(source.get("name") or id_), _moment_or_none(source.get("changed_at")), source["problem"])
-        for id_, source in sources
-    )
-    return {"unrunnable": tuple(unrunnable)}
-
-
-def _moment_or_none(value: object) -> datetime | None:
-    try:
-        return moment(str(value))
-    except _NONSENSE:
-        return None
-
-
-def _read_problems(names: Names, answer: Answer) -> dict[str, Any]:
-    failing = (_failed(names, hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"])
-    kinds = _counts(answer.get("aggregations", {}).get("kinds", {}))
-    return {"problem_kinds": kinds, "failing": tuple(failed for failed in failing if failed)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """A saved search that failed in matching."""
-
-    search: FailingSearch
-    at: datetime
-    """When it failed last."""
-    unreadable: bool = False
-    """Its document can't be read, so it is not even run."""
-
-
-def _failed(names: Names, problem_id: str, document: Answer) -> _Failed | None:
-    """The failing search of a problem; None if its document was edited to nonsense, or is of something else."""
-    try:
-        kind: ProblemKind = "document" if document["what"] == "document" else "search"
-        subject, last = str(document["id"]), moment(document["at"])
-        since = moment(document["first_at"]) if document.get("first_at") else last
-    except _NONSENSE:
-        return None
-    if Problem(kind, subject, "").id != problem_id:
-        return None
-    search_id = subject.removeprefix(f"{names.searches}/")
-    failing = FailingSearch(search_id, search_id, since, str(document.get("reason", "")))
-    return _Failed(failing, last, unreadable=kind == "document")
-
-
-def _still_fails(failed: _Failed, hit: Answer, now: datetime) -> bool:
-    """Whether the search is to be run, and was not corrected since it failed."""
-    stored = hit["_source"]
-    expires_at = _moment_or_none(stored.get("expires_at"))
-    if not stored.get("enabled", True) or (expires_at is not None and expires_at <= now):
-        return False
-    if failed.unreadable:
-        return not _is_readable(hit)
-    try:
-        return moment(stored["changed_at"]) <= failed.at
-    except _NONSENSE:
-        return True
-
-
-def _is_readable(hit: Answer) -> bool:
-    try:
-        read(hit, read_search)
-    except DocumentError:
-        return False
-    return True
-
-
-def _counts(terms: Answer) -> dict[str, int]:
-    return {str(bucket["key"]): int(bucket["doc_count"]) for bucket in terms.get("buckets", ())}
-
-
-def _moment(answer: Answer, name: str) -> datetime | None:
-    """The moment of a min or max aggregation; None if no document has the field."""
-    aggs = answer.get("aggregations", answer)
-    value = aggs.get(name, {}).get("value")
-    return None if value is None else moment_at(value)
-
-
-def _with_moments(reach: Reach, jobs: Mapping[str, JobPulse]) -> Reach:
-    pull = jobs.get("pull", JobPulse("pull"))
-    return replace(
-        reach,
-        reached_at=pull.moments.get("reached"),
-        offline_since=pull.moments.get("offline"),
-        unanswered_since=pull.moments.get("unanswered"),
-        why=pull.reasons.get("offline") or pull.reasons.get("unanswered") or "",
-    )
-
-
-def _mail(jobs: Mapping[str, JobPulse], mail: MailState) -> MailState:
-    job = jobs.get("deliver", JobPulse("deliver"))
-    accepted = [moment for moment in (mail.accepted_at, job.moments.get("accepted")) if moment]
-    return replace(
-        mail,
-        accepted_at=max(accepted, default=None),
-        down_since=job.moments.get("down"),
-        broken_since=job.moments.get("broken"),
-        why=job.reasons.get("down") or job.reasons.get("broken", ""),
-    )

@@ -10,11 +10,12 @@ import pytest
 from newswatch.config import Source, plain, written
 from newswatch.settings import default_config_dir
 from transforms import tag, taxonomy
+from transforms.taxonomy_check import Finding, check_taxonomy
 
 _load, _Tagger = taxonomy.load_taxonomy, tag.Tagger
 _loaded: dict[str, taxonomy.Taxonomy] = {}
 _taggers: dict[str, tag.Tagger] = {}
-_findings: dict[int, list[taxonomy.Finding]] = {}
+_findings: dict[int, list[Finding]] = {}
 
 
 def load_once(source: Source) -> taxonomy.Taxonomy:
@@ -37,10 +38,10 @@ def shipped_tagger() -> tag.Tagger:
     return tagger_once(load_once(default_config_dir() / "taxonomy.yaml"))
 
 
-def checked_once(of: taxonomy.Taxonomy) -> list[taxonomy.Finding]:
+def checked_once(of: taxonomy.Taxonomy) -> list[Finding]:
     """What `check_taxonomy` says of one that `load_once` has loaded."""
     if id(of) not in _findings:
-        _findings[id(of)] = taxonomy.check_taxonomy(of)
+        _findings[id(of)] = check_taxonomy(of)
     return _findings[id(of)]
 
 

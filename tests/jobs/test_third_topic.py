@@ -23,7 +23,8 @@ from search.query import Results, find
 from store.names import Names
 from tests.jobs.conftest import World
 from tests.web.conftest import Visitor
-from transforms.taxonomy import check_taxonomy, load_taxonomy
+from transforms.taxonomy import load_taxonomy
+from transforms.taxonomy_check import check_taxonomy
 from web.app import create_app
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from newswatch.errors import ConfigError
-from transforms.taxonomy import Taxonomy, check_taxonomy, expand, load_taxonomy
+from transforms.taxonomy import Taxonomy, expand, load_taxonomy
+from transforms.taxonomy_check import check_taxonomy
 
 SMALL = """\
 edition: test
