@@ -13,7 +13,8 @@ The table gives nDCG@10 (gain 2^grade - 1) by half, round of judging and languag
 half. An article that was not judged counts as irrelevant; a column tells how many there were. A query belongs to the
 unseen half if the first byte of its SHA-256 is odd: weights were searched on the other half. A second table gives our
 own figure with its interval, and how much it is above the systems below it on the same queries; all by bootstrap, at
-95 %. With `--queries`, each query's own figure is printed too.
+95 %. A last line says how many of the first rows show what was found. With `--queries`, each query's own figure is
+printed too.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from ingest.urls import article_id
 from newswatch.article import Article, Meaning, Provenance, Source
 from newswatch.settings import Settings, default_config_dir
 from search.asked import understood
+from search.highlight import MARK_START
 from search.meant import meant
 from search.query import Hit, find
 from store.client import connect, set_up
@@ -341,6 +343,17 @@ def _each(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterat
         yield f"{'unseen' if query.is_unseen else 'seen':7}{values}  {query.language} {query.query}"
 
 
+def marks(es: Elasticsearch, names: Names, queries: Sequence[JudgedQuery], *, vectors: bool) -> str:
+    """How many of the first ten rows show why they were found: by a marked word, or by saying what stands for one."""
+    pages = (find(es, names, query.query, size=_PAGE, now=NOW, vectors=vectors) for query in queries)
+    hits = [hit for page in pages for hit in page.hits[:_DEPTH]]
+    marked = sum(any(MARK_START in text for texts in hit.highlights.values() for text in texts) for hit in hits)
+    said = sum(bool(hit.stand_ins or hit.by_meaning) and not hit.highlights for hit in hits)
+    neither = [hit.article.url for hit in hits if not (hit.highlights or hit.stand_ins or hit.by_meaning)]
+    shares = f"{marked / len(hits):.1%} marked, {said / len(hits):.1%} said otherwise"
+    return f"{len(hits):,} first rows: {shares}, {len(neither)} neither{': ' * bool(neither)}{', '.join(neither[:5])}"
+
+
 def main() -> int:
     """Index, ask, print. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -371,7 +384,8 @@ def main() -> int:
         best, *others = found
         each = _each(found, queries) if options.queries else ()
         below = {name: found[name] for name in others if name != "required"}
-        for line in (*report(found, queries), "", *lead(found[best], below, queries), *each):
+        shown = marks(es, names, queries, vectors=encoder is not None)
+        for line in (*report(found, queries), "", *lead(found[best], below, queries), "", shown, *each):
             print(line, flush=True)
     return 0
 
