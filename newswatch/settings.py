@@ -20,9 +20,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from platformdirs import user_data_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 import newswatch
+from newswatch.environment import EnvironmentSettings
 from newswatch.no_proxy import read_no_proxy
 from newswatch.servers import Login, MailServer, addresses, mail_server, mailbox_server, server, servers
 
@@ -142,7 +143,7 @@ _OR_NONE = BeforeValidator(lambda stated: stated or None)
 PREFIX = "NEWSWATCH_"
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Everything that differs from one installation to another."""
 
     model_config = SettingsConfigDict(
