@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 import newswatch
+from newswatch.environment import EnvironmentSettings
 from newswatch.servers import addresses
 from newswatch.setting_logins import without_logins
 from newswatch.setting_types import OR_NONE, IndexPrefix, Line, NamedHosts, NoProxy, PlainAddress, SecretAddress, Zone
@@ -33,7 +34,7 @@ def default_config_dir() -> Path:
 PREFIX = "NEWSWATCH_"
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Everything that differs from one installation to another."""
 
     model_config = SettingsConfigDict(

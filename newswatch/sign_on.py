@@ -14,9 +14,10 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from newswatch.config import did_you_mean
+from newswatch.environment import EnvironmentSettings
 from newswatch.setting_faults import Finding, is_here
 from newswatch.wording import worded
 
@@ -53,7 +54,7 @@ Groups = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_groups)]
 OrNone = BeforeValidator(lambda value: value or None)
 
 
-class SignOn(BaseSettings):
+class SignOn(EnvironmentSettings):
     """What is known of the identity provider or directory."""
 
     model_config = SettingsConfigDict(
