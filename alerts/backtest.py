@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -54,9 +54,16 @@ class Backtest:
 
 
 def backtest(
-    es: Elasticsearch, names: Names, search: SavedSearch, *, days: int, now: datetime, examples: int = 5
+    es: Elasticsearch,
+    names: Names,
+    search: SavedSearch,
+    *,
+    days: int,
+    now: datetime,
+    examples: int = 5,
+    zone: tzinfo = UTC,
 ) -> Backtest:
-    """Run `search` on the articles of the last `days` days.
+    """Run `search` on the articles of the last `days` days, which are counted by day of `zone`.
 
     A story counts on the day of its first matching article in the period, even if it matched before the period.
 
@@ -71,10 +78,10 @@ def backtest(
     if search.min_sources > 1:
         counts = independent_sources(es, names.articles, sorted(firsts))
         firsts = {story: first for story, first in firsts.items() if counts[story] >= search.min_sources}
-    by_day = dict.fromkeys((since.date() + timedelta(days=n) for n in range(1, days + 1)), 0)
+    by_day = dict.fromkeys((since.astimezone(zone).date() + timedelta(days=n) for n in range(1, days + 1)), 0)
     earliest = min(by_day)
     for first in firsts.values():
-        by_day[max(first.date(), earliest)] += 1
+        by_day[max(first.astimezone(zone).date(), earliest)] += 1
     articles = count(es, names.articles, search.query, query)
     newest = _examples(es, names, search.query, query, examples)
     left_out = _left_out(es, names, search, since) if search.min_reliability else (0, 0)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from search.filters import FACETS, FILTERS, ONCE
 from search.syntax import Filter, Parsed, places
 
+_DAY: Final = timedelta(days=1)
 _BARE: Final = re.compile(r"[\w./@+-]+")
 _BARE_TIME: Final = re.compile(r"[\w:-]+")
 
@@ -83,13 +84,22 @@ def between(query: Parsed, since: str, until: str) -> str:
 
 def until_before(end: datetime, step: timedelta) -> str:
     """The `until` for a time that ends before `end`, as `until` includes what it names: a minute or a day."""
-    last = end - (timedelta(minutes=1) if step < timedelta(days=1) else timedelta(days=1))
-    return since_from(last, step)
+    return _named(end - (_DAY if _is_days(end, step) else timedelta(minutes=1)), is_day=_is_days(end, step))
 
 
 def since_from(start: datetime, step: timedelta) -> str:
-    """The `since` for a time that starts then; a step of whole days needs no time of day."""
-    return f"{start:%Y-%m-%dT%H:%M}" if step < timedelta(days=1) else f"{start:%Y-%m-%d}"
+    """The `since` for a time that starts then; a step of whole days, as they are in UTC, needs no time of day."""
+    return _named(start, is_day=_is_days(start, step))
+
+
+def _is_days(bound: datetime, step: timedelta) -> bool:
+    """Whether the filter can name a day: it means days in UTC, and a reader's days may begin at another hour."""
+    return step >= _DAY and bound.astimezone(UTC).time() == time()
+
+
+def _named(moment: datetime, *, is_day: bool) -> str:
+    here = moment.astimezone(UTC)
+    return f"{here:%Y-%m-%d}" if is_day else f"{here:%Y-%m-%dT%H:%M}"
 
 
 def _with_value(query: Parsed, name: str, value: str, *, negated: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from elasticsearch import Elasticsearch
@@ -16,7 +16,7 @@ from search.syntax import parse
 from search.usual import Basis, Compared, Window, last_day
 from store.documents import from_document, values
 from store.names import Names
-from store.times import moment_at
+from store.times import daily, midnight, moment_at
 
 TREND_DAYS: Final = 56
 RELATED: Final = 12
@@ -43,30 +43,32 @@ class Trend:
     total: int
     """Articles in the index."""
     days: Mapping[date, int]
-    """Day, in UTC → articles; the last `TREND_DAYS`, also those without any."""
+    """Day → articles; the last `TREND_DAYS`, also those without any."""
     compared: Compared
     """The last 24 hours."""
     basis: Basis
 
 
-def read_trend(es: Elasticsearch, names: Names, entity_id: str, now: datetime, *, seconds: float) -> Trend:
-    """How often the entity is named.
+def read_trend(
+    es: Elasticsearch, names: Names, entity_id: str, now: datetime, *, seconds: float, zone: tzinfo = UTC
+) -> Trend:
+    """How often the entity is named; the days are those of `zone`.
 
     Raises:
         QueryError: it takes too long or needs too much memory.
         StoreError: Elasticsearch is unavailable.
     """
     asked, window = clause(query_of(entity_id), now), last_day(now)
-    today = now.astimezone(UTC).date()
+    today = now.astimezone(zone).date()
     since = today - timedelta(days=TREND_DAYS - 1)
-    daily = {"date_histogram": {"field": "time", "fixed_interval": "1d", "min_doc_count": 1}}
-    recent = {"range": {"time": {"gte": since.isoformat(), "lt": (today + timedelta(days=1)).isoformat()}}}
-    aggs = {"recent": {"filter": recent, "aggs": {"days": daily}}}
+    start, end = midnight(since, zone), midnight(today + timedelta(days=1), zone)
+    recent = {"range": {"time": {"gte": start.isoformat(), "lt": end.isoformat()}}}
+    aggs = {"recent": {"filter": recent, "aggs": {"days": daily("time", zone)}}}
     answer = answer_to(es, names, seconds, query=asked, size=0, track_total_hits=True, aggs=aggs)
     days = dict.fromkeys((since + timedelta(days=n) for n in range(TREND_DAYS)), 0)
     if answer:
         buckets = answer["aggregations"]["recent"]["days"]["buckets"]
-        days |= {moment_at(bucket["key"]).date(): bucket["doc_count"] for bucket in buckets}
+        days |= {moment_at(bucket["key"]).astimezone(zone).date(): bucket["doc_count"] for bucket in buckets}
     basis, windows = windowed(es, names, window, query=asked, seconds=seconds)
     count, *before = [int(bucket["doc_count"]) for bucket in windows]
     compared = Compared(entity_id, count, tuple(before), f"{query_of(entity_id)} {window.filters}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import accumulate, pairwise
 from typing import Any
 
 from search.filter_clauses import clause_of
 from search.filters import FACETS, FILTERS, fields_of
 from search.syntax import Parsed
 from search.time_spans import span
-from store.times import moment_at
+from store.times import daily, midnight, moment_at
 
 _INTERVALS = (
     ("1m", timedelta(minutes=1)),
@@ -91,6 +91,8 @@ class Counting:
     parsed: Parsed
     all_of: str | None = None
     """The facet of which up to `MOST_VALUES` values are counted."""
+    zone: tzinfo = UTC
+    """Whose days are counted."""
 
     def aggregations(self) -> dict[str, Any]:
         """The aggregations over what the query finds."""
@@ -99,7 +101,7 @@ class Counting:
         asked["main"] = {"terms": {"field": "tags_main", "size": self._size("tag")}}
         asked["first"] = {"min": {"field": "time"}}
         asked["last"] = {"max": {"field": "time"}}
-        asked["days"] = {"date_histogram": {"field": "time", "fixed_interval": "1d", "min_doc_count": 1}}
+        asked["days"] = daily("time", self.zone)
         return asked
 
     @property
@@ -186,14 +188,16 @@ class Scale:
     last: datetime
     step: timedelta
     interval: str
+    zone: tzinfo = UTC
+    """At whose midnights steps of days begin."""
 
 
-def scale(range_: TimeRange, parsed: Parsed, now: datetime) -> Scale:
-    """The scale of the timeline."""
+def scale(range_: TimeRange, parsed: Parsed, now: datetime, zone: tzinfo = UTC) -> Scale:
+    """The scale of the timeline; steps of whole days are days of `zone`."""
     since = parsed.first("since")
     start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
-    return Scale(_floor(start, step), range_.last, step, name)
+    return Scale(_floor(start, step, zone), range_.last, step, name, zone)
 
 
 def histogram(scale: Scale) -> dict[str, Any] | None:
@@ -220,17 +224,34 @@ def interval(range_: timedelta) -> tuple[str, timedelta]:
     return next(((name, step) for name, step in _INTERVALS if range_ / step < _BARS - 1), _INTERVALS[-1])
 
 
-def _floor(moment: datetime, step: timedelta) -> datetime:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return moment - (moment - epoch) % step
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _floor(moment: datetime, step: timedelta, zone: tzinfo) -> datetime:
+    """The beginning of the step that the moment lies in, in UTC."""
+    if step < _DAY:
+        return moment - (moment - _EPOCH) % step
+    return midnight(_first_day(moment.astimezone(zone).date(), step), zone)
+
+
+def _first_day(day: date, step: timedelta) -> date:
+    return day - timedelta((day - _EPOCH.date()).days % step.days)
+
+
+def _starts(scale: Scale) -> list[datetime]:
+    """The beginnings of the steps, and the end of the last one. A day has 23 or 25 hours where clocks are changed."""
+    if scale.step < _DAY:
+        steps = int((scale.last - scale.start) / scale.step) + 1
+        return [scale.start + number * scale.step for number in range(steps + 1)]
+    first, last = scale.start.astimezone(scale.zone).date(), scale.last.astimezone(scale.zone).date()
+    steps = (last - first) // scale.step + 1
+    return [midnight(first + number * scale.step, scale.zone) for number in range(steps + 1)]
 
 
 def timeline(buckets: Iterable[Mapping[str, Any]], scale: Scale, total: int) -> Timeline:
     """The timeline, from buckets of its step or of days."""
     counts: Counter[datetime] = Counter()
     for bucket in buckets:
-        counts[_floor(moment_at(bucket["key"]), scale.step)] += bucket["doc_count"]
-    steps = int((scale.last - scale.start) / scale.step) + 1
-    starts = [scale.start + number * scale.step for number in range(steps)]
-    bars = tuple(Bar(start, start + scale.step, counts[start]) for start in starts)
+        counts[_floor(moment_at(bucket["key"]), scale.step, scale.zone)] += bucket["doc_count"]
+    bars = tuple(Bar(start, end, counts[start]) for start, end in pairwise(_starts(scale)))
     return Timeline(bars, scale.step, max(0, total - sum(bar.count for bar in bars)))

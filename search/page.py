@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from elasticsearch import Elasticsearch
@@ -54,6 +54,8 @@ class Page:
     """What gives articles their score, if not the query itself."""
     except_: tuple[Json, ...] = ()
     """What is already on the page."""
+    zone: tzinfo = UTC
+    """Whose days the time-line counts."""
 
     def shown_stories(self, results: Results) -> list[Json]:
         """The clause for articles of the stories on the page, if it has a row for each; to be excluded."""
@@ -127,7 +129,7 @@ class Page:
 
     @property
     def _counting(self) -> facets.Counting:
-        return facets.Counting(self.parsed, self.all_of)
+        return facets.Counting(self.parsed, self.all_of, self.zone)
 
     def _counts_apart(self, text: Json) -> list[Request]:
         """The searches that count the values of facets over what is found without their own filters."""
@@ -208,7 +210,7 @@ class Page:
         """
         stories = sorted({pick.story for pick in (*shown, *beside)})
         range_ = facets.time_range(counts) if self.with_facets else None
-        scale = facets.scale(range_, self.parsed, self.now) if range_ else None
+        scale = facets.scale(range_, self.parsed, self.now, self.zone) if range_ else None
         extras = self._extras(stories, query, scale)
         by_meaning = self.meant is not None and not self.offset  # later pages have the order of the words
         reading = Reading(self.parsed, self.names, loose=bool(self.except_), with_meaning=by_meaning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -64,6 +64,7 @@ def find(
     all_of: str | None = None,
     now: datetime | None = None,
     reader: str = "",
+    zone: tzinfo = UTC,
     vectors: bool = False,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
@@ -71,7 +72,8 @@ def find(
     If no article has all of the plain words, those with most of them are returned: see `relaxed`. A first page that is
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
-    `reader` is who asks, for filters such as `is:new`. `similar:` needs `vectors`, the setting of that name; with it,
+    `reader` is who asks, for filters such as `is:new`; the time-line's days are those of `zone`.
+    `similar:` needs `vectors`, the setting of that name; with it,
     the first rows are ordered by meaning too. If they can't be, the page has the order of the words, and says why
     (`Results.unmeant`).
 
@@ -82,6 +84,7 @@ def find(
     parsed, now = understood(query, names), now or datetime.now(UTC)
     own = personal.clauses(es, names, reader, parsed, now)
     page = _Search(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
+    page = replace(page, zone=zone)
     if parsed.of("similar"):
         return _with_similar(page, vectors)
     if not (vectors and parsed.words and sort == "relevance"):

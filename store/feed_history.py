@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -19,6 +19,7 @@ from store.feeds import FeedRecord, read_feed
 from store.names import Names
 from store.quarantine import Kept, Quarantine
 from store.reading import get_one
+from store.times import daily, midnight, moment_at
 
 PROBLEMS = 10
 """Maximum number of problems in a feed's history."""
@@ -40,19 +41,22 @@ class FeedHistory:
     """The `PROBLEMS` most recent of them."""
 
 
-def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime) -> FeedHistory:
-    """The feed's history over the last `days` days.
+def read_history(
+    es: Elasticsearch, names: Names, feed_id: str, *, days: int, now: datetime, zone: tzinfo = UTC
+) -> FeedHistory:
+    """The feed's history over the last `days` days of `zone`.
 
     Raises:
         NewswatchError: the feed does not exist, or its document can't be read.
     """
     record = _read(es, names, feed_id).value
     carried = {"term": {"feeds": feed_id}}
-    since = (now - timedelta(days=days - 1)).date()
-    daily = {"date_histogram": {"field": "first_seen", "calendar_interval": "day"}}
-    until = (now + timedelta(days=1)).date()  # a later date was written by hand, and may be in any year
-    within = {"range": {"first_seen": {"gte": since.isoformat(), "lt": until.isoformat()}}}
-    aggs = {"recent": {"filter": within, "aggs": {"days": daily}}}
+    today = now.astimezone(zone).date()
+    since = today - timedelta(days=days - 1)
+    # A date from tomorrow on was written by hand, and may be in any year.
+    start, end = midnight(since, zone), midnight(today + timedelta(days=1), zone)
+    within = {"range": {"first_seen": {"gte": start.isoformat(), "lt": end.isoformat()}}}
+    aggs = {"recent": {"filter": within, "aggs": {"days": daily("first_seen", zone)}}}
     try:
         answer: Mapping[str, Any] = es.search(
             index=names.articles,
@@ -66,7 +70,7 @@ def read_history(es: Elasticsearch, names: Names, feed_id: str, *, days: int, no
         answer = {"hits": {"hits": [], "total": {"value": 0}}, "aggregations": {"recent": {"days": {"buckets": []}}}}
     counts = dict.fromkeys((since + timedelta(days=n) for n in range(days)), 0)
     for bucket in answer["aggregations"]["recent"]["days"]["buckets"]:
-        counts[datetime.fromisoformat(bucket["key_as_string"]).date()] = bucket["doc_count"]
+        counts[moment_at(bucket["key"]).astimezone(zone).date()] = bucket["doc_count"]
     newest = tuple(values(answer["hits"]["hits"], from_document))
     quarantined = Quarantine(es, names).listed(feed_id=feed_id, size=PROBLEMS)
     total = answer["hits"]["total"]["value"]

@@ -20,6 +20,7 @@ from web import (
     delivery_pages,
     desk_pages,
     entity_pages,
+    export_pages,
     feed_changes,
     feed_pages,
     key_pages,
@@ -69,7 +70,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
         key_pages,
         subscriber_pages,
     )
-    for pages in (search_pages, *overviews, *searches, *others):
+    for pages in (search_pages, export_pages, *overviews, *searches, *others):
         app.include_router(pages.router, dependencies=[Depends(shell)])
     for private in (mail_pages.private, problem_pages.private, key_pages.private, audit_pages.private):
         app.include_router(private, dependencies=[Depends(shell), Depends(access.operate)])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from web.delivery_pages import DATE, day_of
 from web.render import render
 from web.security import Here
+from web.zones import Days
 
 PAGE = 50
 
@@ -23,21 +22,20 @@ Text = Annotated[str, Query(max_length=1_000)]
 def list_changes(
     request: Request,
     here: Here,
+    days: Annotated[Days, Depends()],
     who: Text = "",
     what: Text = "",
     subject: Text = "",
-    since: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
-    until: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
     before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
 ) -> Response:
     """The latest changes that fit; `before` is the number of the last one of the page before."""
     chosen = {"who": who.strip(), "what": what.strip(), "subject": subject.strip()}
-    begin, last = day_of("since", since), day_of("until", until)
     log = here.audit
     log.refresh()
-    end = last + timedelta(days=1) if last else None
-    found = log.listed(**chosen, since=begin, until=end, before=before, size=PAGE + 1)
+    found = log.listed(**chosen, since=days.begin, until=days.end, before=before, size=PAGE + 1)
     values = {"found": found[:PAGE], "more": found[PAGE - 1].n if len(found) > PAGE else None}
     choices = {"people": log.values("who"), "kinds": sorted(log.values("what"))}
-    chosen |= {"since": since, "until": until}
-    return render(request, "audit.html.j2", chosen=chosen, before=before, now=here.clock(), **values, **choices)
+    chosen |= days.chosen
+    return render(
+        request, "audit.html.j2", chosen=chosen, zone=days.zone, before=before, now=here.clock(), **values, **choices
+    )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts.saved import SavedSearches
@@ -25,9 +24,9 @@ from store.audit import Deed, pseudonym
 from web.mail_pages import caught_names
 from web.render import pages, render
 from web.security import Here, Posted, UserName
+from web.zones import Days
 
 PAGE = 50
-DATE = r"^(\d{4}-\d\d-\d\d)?$"
 
 router = APIRouter()
 changes = APIRouter()
@@ -37,52 +36,39 @@ changes = APIRouter()
 def list_deliveries(
     request: Request,
     here: Here,
+    days: Annotated[Days, Depends()],
     state: Literal["", "pending", "sent", "failed", "suppressed"] = "",
     alert: Annotated[str, Query(max_length=100)] = "",
     to: Annotated[str, Query(max_length=300)] = "",
-    since: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
-    until: Annotated[str, Query(max_length=10, pattern=DATE)] = "",
     offset: Annotated[int, Query(ge=0, le=MAX_WINDOW - PAGE)] = 0,
 ) -> Response:
-    begin, last = day_of("since", since), day_of("until", until)
     found = deliveries(
         here.es,
         here.names,
         state=state,
         alert_id=alert,
         recipient=to.strip(),
-        since=begin,
-        until=last + timedelta(days=1) if last else None,
+        since=days.begin,
+        until=days.end,
         size=PAGE,
         offset=offset,
     )
     titles = ArticleStore(here.es, here.names).get(d.article_id for d in found.page if d.article_id)
     caught = caught_names(here, (o.reference for d in found.page for o in d.outcomes if o.reference))
     values = {"found": found, "titles": titles, "caught": caught, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
-    chosen = {"state": state, "alert": alert, "to": to.strip(), "since": since, "until": until}
+    chosen = {"state": state, "alert": alert, "to": to.strip(), **days.chosen}
     known = _searches(here, found, alert)
     return render(
         request,
         "deliveries.html.j2",
         chosen=chosen,
         searches=known,
+        zone=days.zone,
         now=here.clock(),
         legs=legs,
         deepest=MAX_WINDOW,
         **values,
     )
-
-
-def day_of(name: str, text: str) -> datetime | None:
-    """The beginning of the day, in UTC.
-
-    Raises:
-        HTTPException: 400: there is no such day.
-    """
-    try:
-        return datetime.combine(date.fromisoformat(text), time(), UTC) if text else None
-    except ValueError as error:
-        raise HTTPException(400, f"{name}: {text!r} is no day. Write it like 2026-03-31.") from error
 
 
 def _searches(here: Context, found: Deliveries, alert: str) -> list[tuple[str, str]]:

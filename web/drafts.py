@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from alerts import schedule
@@ -18,6 +18,7 @@ from search.extract_filters import ExtractedFilters
 from search.filters import SAVED
 from search.limits import shown
 from web.security import Form
+from web.zones import zone_called
 
 THROTTLES = (0, 900, 3_600, 6 * 3_600, 86_400)
 SILENCES = (6 * 3_600, 12 * 3_600, 86_400, 2 * 86_400, 7 * 86_400)
@@ -52,6 +53,8 @@ class Draft:
     briefing: bool = False
     updates: bool = False
     expires_at: str = ""
+    ends_in: str = "UTC"
+    """The time zone of `expires_at`."""
     note: str = ""
 
     @classmethod
@@ -104,7 +107,7 @@ class Draft:
             "throttle": self.throttle or "0s",
             "silence": self.silence or "1d",
             "updates": self.updates,
-            "expires_at": _moment(self.expires_at),
+            "expires_at": _moment(self.expires_at, self.ends_in),
             "note": self.note,
         }
 
@@ -112,8 +115,8 @@ class Draft:
 _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str))
 
 
-def draft_of(search: SavedSearch) -> Draft:
-    """The form of a saved search."""
+def draft_of(search: SavedSearch, zone: tzinfo = UTC) -> Draft:
+    """The form of a saved search, its end in `zone`."""
     sends = _readable(search.schedule)
     timed = {"at": f"{sends.time_of_day:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
     return Draft(
@@ -132,7 +135,8 @@ def draft_of(search: SavedSearch) -> Draft:
         throttle=exact(search.throttle_s),
         silence=exact(search.silence_s),
         updates=search.updates,
-        expires_at=search.expires_at.replace(tzinfo=None).isoformat() if search.expires_at else "",
+        expires_at=search.expires_at.astimezone(zone).replace(tzinfo=None).isoformat() if search.expires_at else "",
+        ends_in=str(zone),
         note=search.note,
         **timed,
     )
@@ -179,10 +183,15 @@ def spoken(length: str | int) -> str:
     return in_words(*found) if found else text
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: str, zone: str) -> datetime | None:
+    """The moment, in UTC: a time without a zone is one of `zone`."""
+    known = zone_called(zone)
+    if known is None:
+        raise UsageError(f"ends_in: {shown(zone)} is no time zone: write one like Europe/Brussels")
     try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError as error:
+        typed = datetime.fromisoformat(text) if text else None
+        return typed and (typed if typed.tzinfo else typed.replace(tzinfo=known)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"expires_at: {shown(text)} is no date and time: write one like 2026-12-31T18:00") from error
 
 

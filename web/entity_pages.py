@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import timedelta, tzinfo
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
@@ -19,11 +19,13 @@ from newswatch.errors import ConfigError
 from search.entity_view import Beside, Trend, as_tagged, outlets, query_of, read_trend, related
 from search.gazetteer import entities, names_of
 from search.query import find
-from search.usual import day_of
+from search.usual import Window
+from store.times import midnight
 from web.boxes import Boxes
 from web.charts import bars
 from web.render import render
 from web.security import Here
+from web.zones import zone_of
 
 if TYPE_CHECKING:
     from transforms.taxonomy import GazetteerEntity
@@ -56,12 +58,12 @@ class Profile:
 def show_entity(request: Request, here: Here, entity_id: EntityId) -> Response:
     if (known := id_of(entity_id, gazetteer(here))) != entity_id:
         return RedirectResponse(f"{request.scope.get('root_path', '')}/entities/{quote(known, safe='')}", 303)
-    now, boxes = here.clock(), Boxes()
+    now, zone, boxes = here.clock(), zone_of(request), Boxes()
     profile = boxes.fill("profile", lambda s: _profile(here, entity_id, s))
     if profile.value is None and not profile.fault:
         raise HTTPException(404, "The taxonomy has no such entity, and no article names one.")
     query = query_of(entity_id)
-    trend = boxes.fill("trend", lambda s: read_trend(here.es, here.names, entity_id, now, seconds=s))
+    trend = boxes.fill("trend", lambda s: read_trend(here.es, here.names, entity_id, now, seconds=s, zone=zone))
     values = {
         "profile": profile,
         "trend": trend,
@@ -76,7 +78,7 @@ def show_entity(request: Request, here: Here, entity_id: EntityId) -> Response:
         ),
         "outlets": boxes.fill("outlets", lambda s: outlets(here.es, here.names, entity_id, now, seconds=s)),
     }
-    days = day_links(query, trend.value)
+    days = day_links(query, trend.value, zone)
     return render(
         request,
         "entity.html.j2",
@@ -84,6 +86,7 @@ def show_entity(request: Request, here: Here, entity_id: EntityId) -> Response:
         entity_id=entity_id,
         q=query,
         days=days,
+        zone=zone,
         most=NAMES,
         times=times_as_often,
         **values,
@@ -147,8 +150,8 @@ class DayLink:
     query: str
 
 
-def day_links(query: str, trend: Trend | None) -> list[DayLink]:
-    """The days of a trend, in order. Pure."""
+def day_links(query: str, trend: Trend | None, zone: tzinfo) -> list[DayLink]:
+    """The days of a trend, in order, with the searches for them. Pure."""
     if trend is None:
         return []
     return [
@@ -156,7 +159,7 @@ def day_links(query: str, trend: Trend | None) -> list[DayLink]:
             f"{bar.day:%a} {bar.day.day} {bar.day:%b}",
             bar.count,
             bar.height,
-            f"{query} {day_of(datetime.combine(bar.day, time(), UTC)).filters}",
+            f"{query} {Window(midnight(bar.day, zone), midnight(bar.day + timedelta(1), zone)).filters}",
         )
         for bar in bars(trend.days)
     ]

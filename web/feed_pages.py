@@ -15,6 +15,7 @@ from web.charts import bars
 from web.problem_pages import SHOWN
 from web.render import render
 from web.security import Here
+from web.zones import zone_of
 
 HISTORY_DAYS = 30
 TROUBLE = ("failing", "gone", "gap", "stale", "slow", "new", "ok", "disabled")
@@ -50,12 +51,12 @@ def list_feeds(
 
 @router.get("/feeds/{feed_id}")
 def show_feed(request: Request, here: Here, feed_id: str, done: str = "") -> Response:
-    now = here.clock()
-    history = read_history(here.es, here.names, feed_id, days=HISTORY_DAYS, now=now)
+    now, zone = here.clock(), zone_of(request)
+    history = read_history(here.es, here.names, feed_id, days=HISTORY_DAYS, now=now, zone=zone)
     values = {"history": history, "bars": bars(history.days), "state": state_of(history.record), **SHOWN}
     record = history.record
     paced = pace(record.feed, record.state, here.settings, now) if record.feed.enabled else None
-    more = {"done": DONE.get(done, ""), "days": HISTORY_DAYS, "fast_lane": paced and paced.why}
+    more = {"done": DONE.get(done, ""), "days": HISTORY_DAYS, "zone": zone, "fast_lane": paced and paced.why}
     return render(request, "feed.html.j2", now=now, **more, **values)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from math import ceil
 from pathlib import Path
@@ -18,6 +19,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from delivery.words import zone_name
 from ingest.urls import is_address
 from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
@@ -30,7 +32,7 @@ from search.editing import with_value, written
 from search.facets import FacetValue
 from search.story_view import published
 from search.syntax import parse
-from web import marks
+from web import marks, zones
 from web.topic_styles import topic_class, version
 
 STATIC = Path(__file__).parent / "static"
@@ -70,6 +72,8 @@ def environment() -> Environment:
         "duration": duration,
         "since": since,
         "with_code": with_code,
+        "timed": timed,
+        "zone": zones.named,
     }
     env.globals |= {
         "marks": marks,
@@ -134,9 +138,10 @@ def asset(name: str) -> str:
 # ── how things are written ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def iso(moment: datetime) -> str:
-    """For machines and for the pointer: 2026-03-04 05:06 UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def iso(moment: datetime, zone: tzinfo = UTC) -> str:
+    """To the minute, with the zone's name: 2026-03-04 05:06 UTC."""
+    here = moment.astimezone(zone)
+    return f"{here:%Y-%m-%d %H:%M} {zone_name(here)}"
 
 
 _TIME = Markup('<time datetime="{moment}" title="{title}"{form}>{text}</time>')
@@ -164,9 +169,9 @@ def minute(moment: datetime) -> Markup:
     return _time(moment, iso(moment), "minute")
 
 
-def step_label(moment: datetime, step: timedelta) -> str:
-    """A step of a time-line, as exactly as its length asks for: the day in UTC, or the time as an element."""
-    here = moment.astimezone(UTC)
+def step_label(moment: datetime, step: timedelta, zone: tzinfo) -> str:
+    """A step of a time-line, as exactly as its length asks for: the day in `zone`, or the time as an element."""
+    here = moment.astimezone(zone if step >= timedelta(days=1) else UTC)
     if step >= timedelta(days=1):
         return f"{here.day} {here:%b %Y}"
     return _time(moment, f"{here.day} {here:%b}, {here:%H:%M} UTC", "date")
@@ -198,13 +203,30 @@ def since(moment: datetime, now: datetime) -> Markup:
     return Markup("since {}, for {}").format(began, durations.short(max(lasted, 0)))
 
 
+_WRITTEN = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d) UTC\b")
+"""A time as sentences of other parts hold it."""
+
+
+def timed(text: str) -> Markup:
+    """The text, escaped, with its times as elements, so that they stand in the reader's zone like all others."""
+    parts = _WRITTEN.split(text)
+    return Markup().join(_timed(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+
+
+def _timed(written: str) -> Markup:
+    try:
+        return minute(datetime.strptime(written, "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
+    except ValueError:  # 2026-02-31, from a stranger
+        return escape(f"{written} UTC")
+
+
 def with_code(text: str) -> Markup:
-    """The text, escaped, with what stands between backticks as code."""
+    """The text as `timed`, with what stands between backticks as code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a backtick that is alone is one
-        return escape(text)
+        return timed(text)
     return Markup().join(
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if number % 2 else timed(part) for number, part in enumerate(parts)
     )
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -53,6 +53,7 @@ from web.security import (
     require_alter,
 )
 from web.subscriber_pages import ask_new_mails, check_recipients
+from web.zones import zone_of
 
 TRIAL_DAYS = 30
 OWN_SEARCHES = 100
@@ -78,8 +79,12 @@ def new_search(
         extracted = extract_filters(parse(q))
         query = with_entities(extracted.query, here.names.taxonomy_in_force())
     except QueryError as error:
-        return _form_page(request, here, name, Draft(query=q, recipients=recipients), fault=str(error))
-    draft = replace(draft_from(extracted, here.names.shown_topics(), recipients), query=query)
+        return _form_page(
+            request, here, name, Draft(query=q, recipients=recipients, ends_in=str(zone_of(request))), fault=str(error)
+        )
+    draft = replace(
+        draft_from(extracted, here.names.shown_topics(), recipients), query=query, ends_in=str(zone_of(request))
+    )
     return _form_page(request, here, name, draft, dropped=extracted.dropped)
 
 
@@ -96,11 +101,13 @@ def show_search(
     """`version` puts an earlier version's fields into the form."""
     search = _saved(here).get(alert_id)
     if not version or version == search.version:
-        return _form_page(request, here, name, draft_of(search), search=search, done=done, idle=bool(idle))
+        return _form_page(
+            request, here, name, draft_of(search, zone_of(request)), search=search, done=done, idle=bool(idle)
+        )
     old = next((c.search for c in _saved(here).history(alert_id) if c.search.version == version), None)
     if old is None:
         raise HTTPException(404, f"{search.name} has no version {version}.")
-    return _form_page(request, here, name, draft_of(old), search=search, version=version)
+    return _form_page(request, here, name, draft_of(old, zone_of(request)), search=search, version=version)
 
 
 @changes.post("/searches/new")
@@ -224,7 +231,7 @@ def _tried_or_saved(
     known = None if new else search
     trying = form.text("do") == "try"
     try:
-        tried = _try(here, draft, search, known, trying=trying)
+        tried = _try(here, draft, search, known, trying=trying, zone=zone_of(request))
         if not trying:
             recipients_allowed(request, tried.search.recipients, search.recipients)
         if trying or (tried.many and "confirmed" not in form):
@@ -242,7 +249,9 @@ def _tried_or_saved(
     return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
 
 
-def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | None, *, trying: bool) -> Tried:
+def _try(
+    here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | None, *, trying: bool, zone: tzinfo
+) -> Tried:
     fields = draft.fields()
     if trying:  # nobody needs to be mailed by what is only tried, nor need it have a name
         fields |= {"recipients": fields["recipients"] or ["nobody@localhost"], "name": fields["name"] or "try"}
@@ -252,7 +261,7 @@ def _try(here: Context, draft: Draft, search: SavedSearch, known: SavedSearch | 
     check_values(here.es, here.names, changed)
     check(here.es, here.names, changed)
     preview = KINDS[changed.kind].preview
-    found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now)
+    found = backtest(here.es, here.names, changed, days=TRIAL_DAYS, now=now, zone=zone)
     return Tried(
         changed,
         found,
@@ -291,6 +300,7 @@ def _form_page(
         "confirm": confirm,
         "version": version,
         "may_alter": may_alter(request, search.owner if search else user),
+        "zone": zone_of(request),
         "bars": bars(tried.trial.days) if tried else [],
         "mail": urlencode(mail_fields(draft)) if tried else "",
         "topic_choices": _topics(here, draft),

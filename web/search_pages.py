@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import RedirectResponse, Response
 
 from delivery.corrections import announced
 from delivery.watching import watching
 from jobs.context import Context
 from newswatch.article import Article
-from newswatch.as_json import json_line
 from newswatch.errors import QueryError
 from newswatch.feed_address import Target
 from newswatch.topics import Topics
 from search.asked import Sort
 from search.editing import with_value, without, without_filter
-from search.export import CsvWriter, every
 from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
 from search.hints import hints
@@ -29,7 +26,6 @@ from search.limits import MAX_CHARS
 from search.meant import told
 from search.query import MAX_WINDOW, Results, find
 from search.similar import like
-from search.stix import bundle_lines
 from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
@@ -42,6 +38,7 @@ from web.render import pages, query_string, render
 from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
 from web.security import Here, UserName
 from web.topic_styles import topic_styles
+from web.zones import ZoneText, zone_of
 
 PAGE = 20
 WATCHED_DAYS = 1
@@ -50,7 +47,7 @@ Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
 
 DAY = r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$"
-"""A day, or a minute of it, in UTC; empty: open."""
+"""A day, or a minute in UTC; empty: open."""
 
 QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 
@@ -70,6 +67,8 @@ class View:
     """The facet of which all values are shown."""
     within: str = ""
     """What these values contain."""
+    zone: tzinfo = UTC
+    """Of the days on the page."""
 
     def of(self, place: int, **more: str) -> str:
         """The query string of the article at that place of the results, from 1; 0: it was not opened from them."""
@@ -112,15 +111,16 @@ def search(
     within: Annotated[str, Query(max_length=100)] = "",
     from_: Annotated[str | None, Query(alias="from", pattern=DAY)] = None,
     to: Annotated[str | None, Query(pattern=DAY)] = None,
+    zone: ZoneText = "",
 ) -> Response:
-    """`more` opens a facet, `within` searches its values. `from` and `to` become filters of the query."""
+    """`more` opens a facet, `within` searches its values. `from` and `to`, days in `zone`, become filters."""
     if more and more not in FACETS:
         raise HTTPException(400, f"more={more[:20]} is none of {', '.join(FACETS)}.")
-    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip())
+    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip(), zone_of(request, zone))
     if from_ is None and to is None:
         return _page_of(request, here, user, _searched(here, view, user))
     try:
-        dated = with_days(parse(q), from_ or "", to or "", here.clock())
+        dated = with_days(parse(q), from_ or "", to or "", here.clock(), view.zone)
     except QueryError as error:
         return _page_of(request, here, user, _common(here, view) | {"fault": _fault(error), "results": None})
     address = query_string(q=dated, sort=view.sort, rows=rows)
@@ -186,7 +186,7 @@ def article_page(
         "highlights": _highlights(here, asked.q, found),
         "told": announced(found),
         "changes": changes(found),
-        "cited": citation(found, now),
+        "cited": citation(found, now, zone_of(request)),
         "desk": own,
         "own": own.of(found.id),
         "like": like(here.es, here.names, found),
@@ -253,36 +253,6 @@ def story(
     return render(request, "story.html.j2", q=q, now=here.clock(), most=MOST, **values)
 
 
-_FORMS = {
-    "csv": ("text/csv; charset=utf-8", ".csv"),
-    "jsonl": ("application/x-ndjson", ".jsonl"),
-    "stix": ("application/stix+json;version=2.1", ".stix.json"),
-}
-"""Form of an export → its media type, and how the file's name ends."""
-
-
-@router.get("/export.{form}")
-def export(
-    here: Here,
-    user: UserName,
-    form: Literal["csv", "jsonl", "stix"],
-    q: QueryText = "",
-    sort: Sort = "time",
-    rows: Rows = "articles",
-) -> Response:
-    found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock(), reader=user)
-    first = next(found, None)  # a query that can't be run is told before anything is sent
-    kind, ending = _FORMS[form]
-    name = f"news-{here.clock():%Y%m%d-%H%M}{ending}"
-    if form == "stix":
-        articles = chain([first], found) if first else ()
-        told = f"{q} {here.clock().isoformat()}"
-        lines = bundle_lines(articles, base=here.settings.public_url, tlp=here.settings.stix_tlp, name=told)
-    else:
-        lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
-    return StreamingResponse(lines, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
 @router.get("/topics.css")
 def topics_css(here: Here) -> Response:
     kept = {"Cache-Control": "private, max-age=31536000, immutable"}  # a page names it with its version
@@ -308,7 +278,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     now = common["now"]
     try:
         parsed = parse(view.q)
-        common |= {"chosen": chosen(parsed, topics), "unfiltered": without(parsed, *FILTERS)}
+        common |= {"chosen": chosen(parsed, topics, view.zone), "unfiltered": without(parsed, *FILTERS)}
         results = _results(here, view, user, with_facets=True)
         why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
     except QueryError as error:
@@ -326,7 +296,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "bars": bar_links(results.timeline.bars, parsed),
         "ranges": [(label, *range_query(parsed, value)) for label, value in RANGES],
         "any_time": without(parsed, "since", "until"),
-        "days": days(parsed, now),
+        "days": days(parsed, now, view.zone),
         "main_only": (without(parsed, "level") if main else with_value(parsed, "level", "main"), main),
         "pages": pages(view.offset, PAGE, _rows(results), MAX_WINDOW),
         "rows": _rows(results),
@@ -348,6 +318,7 @@ def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Resu
         all_of=view.more or None if with_facets else None,
         now=here.clock(),
         reader=user,
+        zone=view.zone,
         vectors=here.settings.vectors,
     )
 
@@ -377,23 +348,3 @@ def _highlights(here: Context, query: str, article: Article) -> Mapping[str, tup
         return whole_text(here.es, here.names, query, article)
     except QueryError:
         return {}
-
-
-def _csv(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = CsvWriter(buffer, as_file=True)
-    if first is not None:
-        writer.write(first)
-    yield buffer.getvalue()
-    for article in rest:
-        buffer.seek(0)
-        buffer.truncate()
-        writer.write(article)
-        yield buffer.getvalue()
-
-
-def _json_lines(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:
-    if first is not None:
-        yield json_line(first) + "\n"
-    for article in rest:
-        yield json_line(article) + "\n"

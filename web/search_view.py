@@ -5,9 +5,10 @@ Each link is the page with an edited query (`search.editing`), so all of it work
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from newswatch.article import Article
@@ -32,10 +33,15 @@ from search.hints import Hint
 from search.story_view import published
 from search.syntax import Filter, Parsed
 from search.time_spans import span
+from store.times import midnight
 from web.render import facet_value, iso, safe_url
 
 SHOWN: Final = 200
 """Maximum number of values of a facet of which all are asked for; the others are found by searching within."""
+
+_DAY: Final = timedelta(days=1)
+_LENGTH: Final = re.compile(r"\d+[a-z]")
+"""`7d`: a length of time up to now."""
 
 State = Literal["", "chosen", "excluded"]
 
@@ -113,11 +119,25 @@ class Chosen:
     label: str
     excluded: bool
     query: str
+    moment: datetime | None = None
+    """What the label says, where that is a moment."""
 
 
-def chosen(query: Parsed, topics: Topics) -> list[Chosen]:
-    """Each value that the query's filters name, in its order."""
-    return [_chosen(query, one, value, topics) for one in query.filters for value in one.values]
+def chosen(query: Parsed, topics: Topics, zone: tzinfo = UTC) -> list[Chosen]:
+    """Each value that the query's filters name, in its order. A day says that it is UTC's if `zone` is another."""
+    pairs = [(one, value) for one in query.filters for value in one.values]
+    return [_timed(_chosen(query, one, value, topics), one, value, zone) for one, value in pairs]
+
+
+def _timed(found: Chosen, one: Filter, value: str, zone: tzinfo) -> Chosen:
+    if not FILTERS[one.name].is_time or _LENGTH.fullmatch(value):
+        return found
+    if "T" not in value:
+        return found if zone is UTC else replace(found, label=f"{value}, UTC")
+    try:
+        return replace(found, moment=span(value, datetime.now(UTC))[0])
+    except (ValueError, OverflowError):  # the search says so
+        return found
 
 
 def _chosen(query: Parsed, one: Filter, value: str, topics: Topics) -> Chosen:
@@ -175,30 +195,42 @@ def _bar_link(bar: Bar, most: int, query: Parsed) -> BarLink:
     return BarLink(bar, 100 * bar.count / most, since, until, between(query, since, until))
 
 
-def days(query: Parsed, now: datetime) -> tuple[str, str]:
-    """The first and the last day that the query asks for, empty where it is open."""
+def days(query: Parsed, now: datetime, zone: tzinfo = UTC) -> tuple[str, str]:
+    """The first and the last day in `zone` that the query asks for, empty where it is open."""
     since, until = query.first("since"), query.first("until")
-    first = f"{span(since, now)[0]:%Y-%m-%d}" if since else ""
+    first = f"{span(since, now)[0].astimezone(zone):%Y-%m-%d}" if since else ""
     if not until:
         return first, ""
     start, end = span(until, now)
-    return first, f"{end - timedelta(microseconds=end > start):%Y-%m-%d}"
+    return first, f"{(end - timedelta(microseconds=end > start)).astimezone(zone):%Y-%m-%d}"
 
 
-def with_days(query: Parsed, first: str, last: str, now: datetime) -> str:
-    """The query from the first day (or moment) to the last; a day that is as before keeps what was typed for it.
+def with_days(query: Parsed, first: str, last: str, now: datetime, zone: tzinfo = UTC) -> str:
+    """The query from the first day in `zone` (or moment, in UTC) to the last.
+
+    A day that is as before keeps what was typed for it. Filters mean UTC, so other days become moments.
 
     Raises:
         QueryError: the first is after the last.
     """
     if first and last and first > last:
         raise QueryError(f"From {first} is after to {last}: exchange them.")
-    before = days(query, now)
     typed = (query.first("since"), query.first("until"))
-    since, until = (
-        typed_ if typed_ and day == was else day for typed_, day, was in zip(typed, (first, last), before, strict=True)
-    )
+    asked = (_bound(first, zone, is_end=False), _bound(last, zone, is_end=True))
+    is_kept = (day == was for day, was in zip((first, last), days(query, now, zone), strict=True))
+    since, until = (was if was and kept else new for was, new, kept in zip(typed, asked, is_kept, strict=True))
     return between(query, since, until)
+
+
+def _bound(day: str, zone: tzinfo, *, is_end: bool) -> str:
+    """The value of a filter for a day in `zone`; a moment, or nothing, as it is."""
+    if len(day) != len("2026-03-04"):
+        return day
+    try:
+        start = midnight(date.fromisoformat(day) + timedelta(is_end), zone)
+    except (ValueError, OverflowError) as error:
+        raise QueryError(f"{day} is no day.") from error
+    return until_before(start, _DAY) if is_end else since_from(start, _DAY)
 
 
 def range_query(query: Parsed, value: str) -> tuple[str, bool]:
@@ -211,11 +243,12 @@ def range_query(query: Parsed, value: str) -> tuple[str, bool]:
 # ── citing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def citation(article: Article, now: datetime) -> str:
-    """The article as a reader would cite it: who, what, where, when, and which version was read when."""
+def citation(article: Article, now: datetime, zone: tzinfo = UTC) -> str:
+    """The article as a reader in `zone` would cite it: who, what, where, when, and which version was read when."""
     authors = f"{', '.join(article.authors)}. " if article.authors else ""
     said = "" if article.published else "first seen "
     version = f"version {article.version}, " if article.version > 1 else ""
-    where = f"{article.source.name}, {said}{iso(published(article))}"
+    where = f"{article.source.name}, {said}{iso(published(article), zone)}"
+    read = f"{now.astimezone(zone):%Y-%m-%d}"
     address = f" {safe_url(article.address)}".rstrip()
-    return f"{authors}“{article.title or '(no title)'}”. {where}.{address} ({version}read {now:%Y-%m-%d})"
+    return f"{authors}“{article.title or '(no title)'}”. {where}.{address} ({version}read {read})"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -29,6 +30,7 @@ from search.whole_text import whole_text
 from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.names import Names
+from store.times import midnight
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of
 from tests.pristine import Pristine
@@ -422,6 +424,30 @@ def test_days_make_up_longer_steps_and_stragglers_stand_apart() -> None:
     assert line.bars[0].start == start + timedelta(days=1)  # a Thursday, as 1970 began with one
     assert [bar.count for bar in line.bars[:21]] == [70] * 21
     assert histogram(shown) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "change", "hours"),
+    [
+        ("Europe/Brussels", datetime(2026, 3, 29, tzinfo=UTC), 23),
+        ("Europe/Brussels", datetime(2026, 10, 25, tzinfo=UTC), 25),
+        ("Asia/Beirut", datetime(2026, 3, 29, tzinfo=UTC), 23),  # at midnight, which does not exist
+        ("Asia/Kathmandu", datetime(2026, 3, 29, tzinfo=UTC), 24),
+        ("UTC", datetime(2026, 3, 29, tzinfo=UTC), 24),
+    ],
+)
+def test_steps_of_days_are_the_readers_own(zone: str, change: datetime, hours: int) -> None:
+    own = ZoneInfo(zone)
+    starts = [midnight((change + timedelta(days=n)).date(), own) for n in range(-75, 16)]
+    days = [{"key": one.timestamp() * 1_000, "doc_count": 1} for one in starts]
+    range_ = time_range(
+        {"first": {"value": days[0]["key"]}, "last": {"value": days[-1]["key"]}, "days": {"buckets": days}}
+    )
+    assert range_
+    bars = timeline(days, scale(range_, parse(""), NOW, own), 91).bars
+    assert [bar.start for bar in bars] == starts
+    assert {bar.count for bar in bars} == {1}
+    assert bars[75].end - bars[75].start == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(

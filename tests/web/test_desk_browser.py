@@ -124,6 +124,24 @@ def test_without_scripts_marks_notes_and_handing_over_work(browser: Browser, sit
     context.close()
 
 
+def days_are_the_readers(tab: Tab, site: Site) -> None:
+    """In Kabul, whose days begin at 19:30 UTC."""
+    tab.goto(f"{site.url}/news/?q=tag:nato&rows=articles")
+    expect(tab.locator(".days")).to_contain_text("in Asia/Kabul")
+    tab.fill("input[name=from]", "2026-03-04")
+    tab.click(".days button")
+    expect(tab.locator(".chosen")).to_contain_text("2026-03-04 00:00 GMT+4:30")
+    assert "since%3A2026-03-03T19%3A30" in tab.url
+    assert tab.input_value("input[name=from]") == "2026-03-04"
+    tab.goto(f"{site.url}/news/deliveries?until=2026-03-04")
+    expect(tab.get_by_label("Matched from, Asia/Kabul")).to_be_visible()
+    assert tab.locator("tbody tr").count() == 4
+    tab.goto(f"{site.url}/news/deliveries?until=2026-03-04&zone=America/New_York")
+    expect(tab.get_by_label("Matched from, America/New York")).to_be_visible()
+    tab.goto(f"{site.url}/news/feeds/courier")
+    expect(tab.locator(".axis")).to_contain_text("Asia/Kabul")
+
+
 def test_every_time_is_the_readers_and_named(browser: Browser, site: Site) -> None:
     looked_before(site)
     at = tuple(site.addresses()[name] for name in ("long-story", "search", "corrected", "searches", "feeds", "mails"))
@@ -140,6 +158,8 @@ def test_every_time_is_the_readers_and_named(browser: Browser, site: Site) -> No
             assert [label for label in labels if "UTC" in label] == [], address
         expect(tab.locator("[data-zone]")).to_contain_text(f"in your zone, {zone.replace('_', ' ')} ({letters})")
         first[zone] = tab.locator(".story-line time").first.text_content()
+        if zone == "Asia/Kabul":
+            days_are_the_readers(tab, site)
         assert faults == []
         context.close()
     assert first == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,8 +13,9 @@ from newswatch.topics import Topics
 from search.facets import Counting, Facet, FacetValue
 from search.syntax import parse
 from tests.factories import NOW, an_article
-from web.render import pages
+from web.render import pages, timed
 from web.search_view import SHOWN, chosen, citation, days, facet_view, with_days
+from web.zones import zone_called
 
 LANGUAGES = Facet("lang", tuple(FacetValue(code, 5, code) for code in ("fr", "de", "nl")), 7)
 
@@ -78,12 +80,48 @@ def test_a_day_that_is_not_changed_keeps_what_was_typed() -> None:
         with_days(query, "2026-03-05", "2026-03-04", NOW)
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "query"),
+    [
+        ("Asia/Kathmandu", "2026-03-04", "since:2026-03-03T18:15 until:2026-03-04T18:14"),
+        ("America/New_York", "2026-03-08", "since:2026-03-08T05:00 until:2026-03-09T03:59"),  # of 23 hours
+        ("Europe/London", "2026-02-01", "since:2026-02-01 until:2026-02-01"),
+        ("UTC", "2026-03-04", "since:2026-03-04 until:2026-03-04"),
+    ],
+)
+def test_days_are_the_readers_and_filters_are_in_utc(zone: str, day: str, query: str) -> None:
+    own = zone_called(zone)
+    assert own
+    assert with_days(parse(""), day, day, NOW, own) == query
+    assert days(parse(query), NOW, own) == (day, day)
+    assert with_days(parse(query), day, day, NOW, own) == query
+
+
+def test_times_that_were_chosen_name_their_zone() -> None:
+    typed = parse("since:2026-03-03T18:15 until:2026-03-05")
+    since, until = chosen(typed, Topics(), ZoneInfo("Asia/Kathmandu"))
+    assert (since.moment, until.label) == (datetime(2026, 3, 3, 18, 15, tzinfo=UTC), "2026-03-05, UTC")
+    assert [one.label for one in chosen(parse("since:7d until:2026-03-05"), Topics())] == ["7d", "2026-03-05"]
+
+
+def test_what_a_cookie_may_not_name_is_no_zone() -> None:
+    names = ("", "utc", "right/Europe/Riga", "posixrules", "../etc/passwd", f"A/{'b' * 200}", "Mars/Olympus")
+    assert [name for name in names if zone_called(name)] == []
+
+
+def test_times_in_sentences_of_others_are_elements() -> None:
+    told = timed("muted <b> until 2026-03-05 05:06 UTC, not 2026-02-31 05:06 UTC")
+    assert 'data-form="minute">2026-03-05 05:06 UTC</time>, not 2026-02-31 05:06 UTC' in told
+    assert "&lt;b&gt;" in told
+
+
 def test_a_citation_says_which_version_was_read_and_has_only_addresses_that_are_safe() -> None:
     article = an_article("https://a.example/1", title="Allies meet", authors=("A. Writer",), version=2)
     read = datetime(2026, 3, 5, tzinfo=UTC)
     cited = citation(article, read)
     assert cited.startswith("A. Writer. “Allies meet”. ")
     assert cited.endswith("UTC. https://a.example/1 (version 2, read 2026-03-05)")
+    assert "2026-03-04 10:51 UTC+05:45" in citation(article, read, ZoneInfo("Asia/Kathmandu"))
     assert "javascript" not in citation(replace(article, url="javascript:alert(1)", link=None), read)
 
 

@@ -19,8 +19,8 @@ function rangeOf(chart) {
     bars.forEach((bar, place) => bar.classList.toggle("within", place >= low && place <= high));
     if (first < 0) { told.textContent = before; return; }
     const count = bars.slice(low, high + 1).reduce((sum, bar) => sum + Number(bar.dataset.count), 0);
-    const words = (text) => text.replace("T", " ");
-    told.textContent = `${words(bars[low].dataset.from)} – ${words(bars[high].dataset.to)} UTC: ${count.toLocaleString("en")}`;
+    const words = (text) => (window.inOwnZone ?? String)(`${text.replace("T", " ")} UTC`); // times.js
+    told.textContent = `${words(bars[low].dataset.from)} – ${words(bars[high].dataset.to)}: ${count.toLocaleString("en")}`;
   };
   const drop = () => { first = last = -1; pressed = dragged = false; show(); };
   const go = () => {

@@ -69,6 +69,17 @@ function nameZone() {
   });
 }
 
+// The server asks for days, which it can't rewrite, in the zone that it was told last.
+function tellZone() {
+  const known = document.cookie.split("; ").find((one) => one.startsWith("newswatch-zone="));
+  const told = `newswatch-zone=${own}`;
+  if (known === told) return;
+  const secure = window.location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${told}; path=${new URL("..", import.meta.url).pathname}; max-age=31536000; samesite=lax${secure}`;
+}
+
+tellZone();
+window.inOwnZone = rewritten;
 if (own !== "UTC") {
   ownTimes(document);
   nameZone();
