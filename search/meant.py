@@ -159,30 +159,6 @@ def _encode(words: Sequence[str], soon: Future[Meant | Unmeant]) -> None:
         _slots.release()
 
 
-# ── pages of one search ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-AS_ITS_FIRST: Final = Unmeant("the first page of this search was ordered so")
-_by_words: Final[dict[str, float]] = {}
-"""Query → when its first page was not ordered by meaning, by the monotonic clock."""
-
-
-def keep_order(words: Sequence[str], *, failed: bool) -> None:
-    """Remember, in this process, whether a first page could not be ordered by meaning."""
-    query = " ".join(words)
-    with _keeping:
-        _by_words.pop(query, None)
-    if failed:
-        _keep(_by_words, query, time.monotonic())
-
-
-def began_by_words(words: Sequence[str]) -> bool:
-    """Whether the first page was ordered by the words alone, lately: on later pages by meaning, rows would stand twice,
-    as where the encoder was loaded too late for the first."""
-    began = _by_words.get(" ".join(words))
-    return began is not None and time.monotonic() - began < RECENT_S
-
-
 # ── told and counted ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -64,6 +64,8 @@ class Results:
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     similar: int = 0
     """Rows that are added by meaning; `total` does not count them."""
+    raised: tuple[str, ...] = ()
+    """Rows of the first page that meaning has brought forward: articles, or stories if those were requested."""
     unmeant: Unmeant | None = None
     """Why the page goes by the words alone, though it was asked to go by their meaning, too; None if it does."""
     facets: tuple[Facet, ...] = ()

@@ -85,8 +85,10 @@ def with_similar(
     vectors: bool,
     now: datetime | None,
     own: Own,
+    but: Sequence[Json] = (),
 ) -> Results:
-    """The page of a query with `similar:`. `find_words` gives a number of rows from an offset without it.
+    """The page of a query with `similar:`. `find_words` gives a number of rows from an offset without it; what a clause
+    of `but` finds is left out.
 
     Raises:
         QueryError: there are no plain words to go by, or there is no encoder.
@@ -95,7 +97,7 @@ def with_similar(
         refuse_similar(parsed, "similar: goes by the meaning of plain words: write some, without operators or fields.")
     vector = _vector(parsed, vectors)
     head = find_words(_HEAD, 0)
-    added = _added(es, names, parsed, vector, head, by_story, now or datetime.now(UTC), own) if vector else []
+    added = _added(es, names, parsed, vector, head, by_story, now or datetime.now(UTC), own, but) if vector else []
     if with_story and added:
         facts = story_facts(es, names.articles, [hit.article.story_id for hit in added])
         added = [replace(hit, story=facts.get(hit.article.story_id, StoryFacts())) for hit in added]
@@ -141,6 +143,7 @@ def _added(
     by_story: bool,
     now: datetime,
     own: Own,
+    but: Sequence[Json],
 ) -> list[Hit]:
     """What means the same as the words, and is not found by them."""
     encoder = encoders.load()
@@ -148,7 +151,7 @@ def _added(
     others = to_query(parsed, now, {"match_all": {}}, own)["bool"]
     # What is found is on a page, perhaps on one after the head.
     found_by_words = most_words(wording_of(parsed, names).words) if head.relaxed else required(parsed, names)
-    excluded = [*others["must_not"], found_by_words]
+    excluded = [*others["must_not"], found_by_words, *but]
     shown = sorted({hit.article.story_id if by_story else hit.article.id for hit in head.hits})
     excluded.append({"terms": {"story_id": shown}} if by_story else {"ids": {"values": shown}})
     filters: list[Json] = [{"term": {"meaning.by": encoder.name}}, *others["filter"]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Annotated, Any, Literal
 
@@ -27,7 +26,7 @@ from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
 from search.meant import told
-from search.query import MAX_WINDOW, Results, find
+from search.query import MAX_WINDOW, Results
 from search.similar import like
 from search.stix import bundle_lines
 from search.story_view import MOST, changes, read_article, read_story
@@ -39,64 +38,20 @@ from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
 from web.feeds_out.pages import offered
 from web.render import pages, query_string, render
+from web.result_pages import PAGE, FirstText, From, QueryText, Rows, View, begun_of, beside, results_of, with_first
 from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
 from web.security import Here, UserName
 from web.topic_styles import topic_styles
 
-PAGE = 20
 WATCHED_DAYS = 1
 """Days for which the page of a story, where mails lead to, says what was watched."""
-Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
 
 DAY = r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$"
 """A day, or a minute of it, in UTC; empty: open."""
 
-QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
-
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a search page was asked for."""
-
-    q: str
-    sort: Sort
-    rows: Rows
-    offset: int
-    more: str = ""
-    """The facet of which all values are shown."""
-    within: str = ""
-    """What these values contain."""
-
-    def of(self, place: int, **more: str) -> str:
-        """The query string of the article at that place of the results, from 1; 0: it was not opened from them."""
-        return query_string(**self._given(), at=place, **more)
-
-    def address(self) -> str:
-        """The query string of the results."""
-        return query_string(**self._given(), offset=self.offset or None)
-
-    def _given(self) -> Mapping[str, str]:
-        """Without what goes without saying."""
-        sort = "" if self.sort == ("relevance" if self.q.strip() else "time") else self.sort
-        return {"q": self.q, "sort": sort, "rows": "" if self.rows == "stories" else self.rows}
-
-
-class From:
-    """Where an article was opened from: the results and its place among them, from 1; 0 where there is none."""
-
-    def __init__(
-        self,
-        q: QueryText = "",
-        sort: Sort = "relevance",
-        rows: Rows = "stories",
-        at: Annotated[int, Query(ge=0, le=MAX_WINDOW)] = 0,
-    ) -> None:
-        self.q, self.at = q, at
-        self.view = View(q, sort if q.strip() else "time", rows, max(at - 1, 0) // PAGE * PAGE)
 
 
 @router.get("/")
@@ -112,11 +67,13 @@ def search(
     within: Annotated[str, Query(max_length=100)] = "",
     from_: Annotated[str | None, Query(alias="from", pattern=DAY)] = None,
     to: Annotated[str | None, Query(pattern=DAY)] = None,
+    first: FirstText = "",
 ) -> Response:
-    """`more` opens a facet, `within` searches its values. `from` and `to` become filters of the query."""
+    """`more` opens a facet, `within` searches its values. `from` and `to` become filters of the query. `first` is what
+    a later page has to know of the first one."""
     if more and more not in FACETS:
         raise HTTPException(400, f"more={more[:20]} is none of {', '.join(FACETS)}.")
-    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip())
+    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip(), first if offset else "")
     if from_ is None and to is None:
         return _page_of(request, here, user, _searched(here, view, user))
     try:
@@ -148,7 +105,7 @@ def article(
 
 
 @router.get("/article/{article_id}/{way}")
-def beside(
+def article_beside(
     request: Request,
     here: Here,
     user: UserName,
@@ -157,7 +114,7 @@ def beside(
     asked: Annotated[From, Depends()],
 ) -> Response:
     """The article after this one in the results that it was opened from, or before it; past the last, the results."""
-    found = _beside(here, user, asked, article_id, 1 if way == "next" else -1)
+    found = beside(here, user, asked, article_id, 1 if way == "next" else -1)
     root = request.scope.get("root_path", "")
     if found is None:
         return RedirectResponse(f"{root}/{asked.view.address()}#end", 303)
@@ -198,30 +155,6 @@ def article_page(
         "done": told.get("done", ""),
     }
     return render(request, "article.html.j2", status, q=asked.q, now=now, **values)
-
-
-def _beside(here: Context, user: str, asked: From, article_id: str, step: int) -> tuple[int, str] | None:
-    """Place (from 1) and id of the result `step` further on; None beyond the last or before the first.
-
-    An article that left the results once it was read (`is:unread`) has left its place to the next one.
-    """
-    first = (asked.at - 1) // PAGE * PAGE
-    ids = _ids(here, user, asked.view, first)
-    gone = asked.at if step > 0 else asked.at - 1
-    place = first + ids.index(article_id) + 1 + step if article_id in ids else gone
-    if place < 1 or asked.at < 1:
-        return None
-    start = (place - 1) // PAGE * PAGE
-    shown = ids if start == first else _ids(here, user, asked.view, start)
-    return (place, shown[place - 1 - start]) if place - 1 - start < len(shown) else None
-
-
-def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
-    """The articles of one page of results, in order."""
-    if offset > MAX_WINDOW - PAGE:
-        return []
-    found = _results(here, replace(view, offset=offset), user, with_facets=False)
-    return [hit.article.id for hit in found.hits]
 
 
 @router.get("/story/{story_id}")
@@ -309,12 +242,16 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     try:
         parsed = parse(view.q)
         common |= {"chosen": chosen(parsed, topics), "unfiltered": without(parsed, *FILTERS)}
-        results = _results(here, view, user, with_facets=True)
+        begun = begun_of(view, now)
+        results = results_of(here, view, user, with_facets=True, now=now)
+        view = with_first(view, results, now)
         why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
     main = parsed.first("level") == "main"
     return common | {
+        "view": view,
+        "begun": begun,
         "fault": None,
         "results": results,
         "unmeant": told(results.unmeant, by_name="vectors" in here.settings.model_fields_set),
@@ -332,24 +269,6 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "rows": _rows(results),
         "without_filter": without_filter,
     }
-
-
-def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Results:
-    return find(
-        here.es,
-        here.names,
-        view.q,
-        size=PAGE,
-        offset=view.offset,
-        sort=view.sort,
-        by_story=view.rows == "stories",
-        with_facets=with_facets,
-        with_story=with_facets,
-        all_of=view.more or None if with_facets else None,
-        now=here.clock(),
-        reader=user,
-        vectors=here.settings.vectors,
-    )
 
 
 def _rows(results: Results) -> int:

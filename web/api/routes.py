@@ -30,7 +30,8 @@ from web.api.answers import PROBLEMS, answer, known_parameters, not_found
 from web.api_keys import Held, Opened, requires_key
 from web.feed_pages import TROUBLE, state_of
 from web.problem_json import TroubleError
-from web.search_pages import DAY, Rows
+from web.result_pages import Rows
+from web.search_pages import DAY
 from web.search_view import with_days
 
 USUAL: Final = 50
