@@ -20,6 +20,7 @@ from observe.condition import Condition, Severity, worst_first
 from observe.keys import ending_keys
 from observe.pulse import FileState, Pulse
 from search.meant import failures
+from search.missing import incomplete
 from store.configuration import SETTINGS
 from transforms.encoder import why_none
 
@@ -525,6 +526,18 @@ def _vectors(_: Pulse, settings: Settings) -> Iterator[Condition]:
         )
 
 
+def _incomplete(_: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """Of the process that asks, as for searches by meaning."""
+    failed = incomplete()
+    if failed.are_many:
+        yield Condition(
+            "elasticsearch",
+            Severity.WARNING,
+            f"{failed.count} searches since this server began lacked a part of the index: {_reason(failed.reason)}",
+            "Look at GET _cluster/allocation/explain, and into the server's log, which names the slices.",
+        )
+
+
 RULES_WITHOUT_NOTES: Final[tuple[Rule, ...]] = (_storage, _disk, _watched)
 """Those that need no recent note of a job."""
 RULES: Final[tuple[Rule, ...]] = (
@@ -546,6 +559,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _cleaning,
     _backups,
     _vectors,
+    _incomplete,
     ending_keys,
     _watchman,
     _watched,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from search.facets import Timeline
 from search.filter_clauses import Own
 from search.first_page import FirstPage
 from search.meant import Meant, Unmeant, not_searched
+from search.missing import Missing
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.results import Hit, Results
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
@@ -59,6 +60,8 @@ class Page:
     """The first page of this search, where this is a later one that knows of it."""
     moved: FirstPage | None = None
     """The first page, if this one goes on behind the rows that it has moved."""
+    lacking: list[Missing] = field(default_factory=list)
+    """What answers have lacked so far; the same list in every page made from this one."""
 
     def shown_stories(self, results: Results) -> list[Json]:
         """The clause for articles of the stories on the page, if it has a row for each; to be excluded."""
@@ -288,4 +291,5 @@ class Page:
 
     def _search(self, requests: Sequence[Request], *, optional: int = 0) -> list[Answer]:
         """The answers. The first `optional` ones may be errors, as an article that can't be marked is shown anyway."""
-        return ask_all(self.es, self.names.articles, self.parsed.query, requests, optional=optional)
+        index, typed = self.names.articles, self.parsed.query
+        return ask_all(self.es, index, typed, requests, optional=optional, lacking=self.lacking)

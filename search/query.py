@@ -26,6 +26,7 @@ from search.filters import ADDING
 from search.first_page import FirstPage
 from search.highlight import MARK_END, MARK_START
 from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
+from search.missing import noted, worst
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -112,17 +113,20 @@ def _with_similar(page: _Search, vectors: bool) -> Results:
         now=page.now,
         own=page.own,
         but=[page.first.came_since] if page.first else [],
+        lacking=page.lacking,
     )
 
 
 def _found(page: _Search) -> Results:
     es, names = page.es, page.names
     try:
-        return page.find()
+        found = page.find()
     except NotFoundError:
         if not es.indices.exists_alias(name=names.articles):
             return Results(0, (), 0)  # no article was ever indexed
-        return page.find()  # an upgrade has replaced a slice meanwhile, so the index names are new
+        found = page.find()  # an upgrade has replaced a slice meanwhile, so the index names are new
+    missing = worst(page.lacking)
+    return replace(found, missing=noted(missing) if missing else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from search.by_meaning import neighbours
 from search.filter_clauses import Own
 from search.filters import ANY
 from search.meant import NotEncodedError, meant
+from search.missing import Missing, whole, worst
 from search.picks import UNSHOWN
 from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
@@ -49,6 +50,9 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
     """The articles of other stories that say the most similar, in any language: one of each story, best first.
 
     None if the article has no vector.
+
+    Raises:
+        IncompleteError: a slice could not be searched.
     """
     if article.meaning is None:
         return ()
@@ -56,7 +60,7 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
     own = {"term": {"story_id": article.story_id}}
     knn = neighbours(article.meaning.vector, 5 * size, _ALIKE, [*filters, {"bool": {"must_not": [own]}}])
     try:
-        answer = es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN)
+        answer = whole(es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN).body)
     except NotFoundError:
         return ()
     found = (one for _, one in readable(answer["hits"]["hits"], from_document))
@@ -85,6 +89,7 @@ def with_similar(
     vectors: bool,
     now: datetime | None,
     own: Own,
+    lacking: list[Missing],
     but: Sequence[Json] = (),
 ) -> Results:
     """The page of a query with `similar:`. `find_words` gives a number of rows from an offset without it; what a clause
@@ -97,10 +102,12 @@ def with_similar(
         refuse_similar(parsed, "similar: goes by the meaning of plain words: write some, without operators or fields.")
     vector = _vector(parsed, vectors)
     head = find_words(_HEAD, 0)
-    added = _added(es, names, parsed, vector, head, by_story, now or datetime.now(UTC), own, but) if vector else []
+    now = now or datetime.now(UTC)
+    added = _added(es, names, parsed, vector, head, by_story, now, own, but, lacking) if vector else []
     if with_story and added:
         facts = story_facts(es, names.articles, [hit.article.story_id for hit in added])
         added = [replace(hit, story=facts.get(hit.article.story_id, StoryFacts())) for hit in added]
+    head = replace(head, missing=worst(lacking))
     end = offset + size
     if offset >= _HEAD:
         return replace(find_words(size, offset - len(added)), similar=len(added))
@@ -144,6 +151,7 @@ def _added(
     now: datetime,
     own: Own,
     but: Sequence[Json],
+    lacking: list[Missing],
 ) -> list[Hit]:
     """What means the same as the words, and is not found by them."""
     encoder = encoders.load()
@@ -160,7 +168,7 @@ def _added(
         filters.append({"terms": {"language": [language.lower() for language in languages]}})
     k = 5 * _ADDED if by_story else _ADDED
     knn = neighbours(vector, k, _MEANT, [{"bool": {"filter": filters, "must_not": excluded}}])
-    answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN)
+    answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN, lacking=lacking)
     hits = [_hit(found, article) for found, article in readable(answer["hits"]["hits"], from_document)]
     if by_story:
         hits = [*{hit.article.story_id: hit for hit in reversed(hits)}.values()][::-1]

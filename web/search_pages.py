@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated, Any, Literal
@@ -15,7 +16,7 @@ from delivery.watching import watching
 from jobs.context import Context
 from newswatch.article import Article
 from newswatch.as_json import json_line
-from newswatch.errors import QueryError
+from newswatch.errors import NewswatchError, QueryError
 from newswatch.feed_address import Target
 from newswatch.topics import Topics
 from search.asked import Sort
@@ -33,6 +34,7 @@ from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from search.whole_text import whole_text
+from store.faults import REFUSALS, our_error
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
@@ -50,6 +52,8 @@ RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", 
 DAY = r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$"
 """A day, or a minute of it, in UTC; empty: open."""
 
+
+log = logging.getLogger(__name__)
 
 router = APIRouter()
 
@@ -137,6 +141,7 @@ def article_page(
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
     own, now = desk.of_article(request, here, user, found), here.clock()
+    alike, unlike = _like(here, found)
     values = {
         "article": found,
         "story": story,
@@ -146,7 +151,8 @@ def article_page(
         "cited": citation(found, now),
         "desk": own,
         "own": own.of(found.id),
-        "like": like(here.es, here.names, found),
+        "like": alike,
+        "unlike": unlike,
         "readers": request.state.desks.readers(here),
         "view": asked.view,
         "at": asked.at,
@@ -155,6 +161,15 @@ def article_page(
         "done": told.get("done", ""),
     }
     return render(request, "article.html.j2", status, q=asked.q, now=now, **values)
+
+
+def _like(here: Context, found: Article) -> tuple[tuple[Article, ...], str]:
+    """What is like the article, and why that can't be told: the page is shown all the same."""
+    try:
+        return like(here.es, here.names, found), ""
+    except (NewswatchError, *REFUSALS) as error:
+        log.warning("What is like %s can't be told: %s", found.id, our_error(error))
+        return (), f"What is like it can't be told now: {our_error(error)}"
 
 
 @router.get("/story/{story_id}")

@@ -35,7 +35,7 @@ from observe.conditions import (
 )
 from observe.health import KINDS
 from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
-from search.meant import MANY, RECENT_S, Failures
+from search.failures import MANY, RECENT_S, Failures, Tally
 from tests.factories import NOW
 
 SETTINGS = Settings()
@@ -424,7 +424,8 @@ def test_every_condition_has_a_state_in_health() -> None:
 
 
 def test_many_searches_that_do_not_go_by_meaning_are_told_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.meant._failures", Failures(12, "the encoder took more than 2 s", (0.0,) * MANY))
+    monkeypatch.setattr("search.meant._tally", tally := Tally())
+    tally.failures = Failures(12, "the encoder took more than 2 s", (0.0,) * MANY)
     monkeypatch.setattr("search.meant.time.monotonic", lambda: RECENT_S - 1)
     monkeypatch.setattr("observe.conditions.why_none", lambda **_: "")
     (one,) = conditions(a_pulse(), Settings(vectors=True))

@@ -18,8 +18,9 @@ from search.asking import Answer, ask_all
 from search.by_meaning import ADDED, near
 from search.export import every
 from search.extract_filters import extract_filters
+from search.failures import Tally
 from search.first_page import FirstPage, first_page_of
-from search.meant import Failures, Meant, Unmeant, failures
+from search.meant import Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
@@ -238,7 +239,7 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
 ) -> None:
     query = "ferry capsized storm passengers shipwreck"
     plain = find(es, names, query, now=NOW)
-    monkeypatch.setattr("search.meant._failures", Failures())
+    monkeypatch.setattr("search.meant._tally", Tally())
 
     def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
         refused = broken == "clause" or k > ADDED
@@ -261,7 +262,7 @@ def test_a_slice_that_cant_be_searched_by_meaning_costs_no_row_of_the_others(
     es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = "ferry capsized storm passengers shipwreck"
-    monkeypatch.setattr("search.meant._failures", Failures())
+    monkeypatch.setattr("search.meant._tally", Tally())
     plain = find(es, names, query, now=NOW)
     vector = {"type": "dense_vector", "dims": 8, "element_type": "byte"}
     index = f"{names.articles}-of-8-dimensions"

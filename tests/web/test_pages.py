@@ -33,6 +33,7 @@ from search.query import find
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
+from tests.broken_slice import broken_slice
 from tests.factories import NOW, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
@@ -316,6 +317,18 @@ def test_a_page_that_cant_go_by_meaning_says_why_in_one_line(
     monkeypatch.setattr(result_pages, "find", lambda *asked, **how: replace(find(*asked, **how), unmeant=late))
     html = client.get("/news/", params={"q": "NATO"}).text
     assert html.count("not by their meaning: the encoder took &lt;b&gt;2 s&lt;/b&gt;.") == 1
+
+
+def test_pages_say_which_slice_they_lack(page: Page, client: TestClient) -> None:
+    here, article = page.context, page.articles[0]
+    with broken_slice(here.es, here.names) as index:
+        for path in (f"?q={article.title.split()[0]}", "?q=zebra+since:1d", f"story/{article.story_id}"):
+            html = client.get(f"/news/{path}").text
+            assert f"of the index could not be searched ({index}" in html, path
+        assert client.get(f"/news/article/{article.id}").status_code == 200
+        assert client.get("/news/export.csv?q=zebra").status_code == 503
+        for path in ("entities/nato", "situation"):
+            assert index in client.get(f"/news/{path}").text, path
 
 
 def test_the_addresses_of_later_pages_tell_of_the_first_and_nonsense_in_them_costs_nothing(

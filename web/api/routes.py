@@ -168,7 +168,14 @@ def _search(router: APIRouter, _: Horizons) -> None:
         shown = tuple(shapes.found_shape(hit, here.settings) for hit in found.hits)
         return answer(
             request,
-            api.SearchPage(found.total, found.stories, found.relaxed, shown, None if is_last else following),
+            api.SearchPage(
+                found.total,
+                found.stories,
+                found.relaxed,
+                shown,
+                None if is_last else following,
+                str(found.missing or ""),
+            ),
         )
 
     @router.get("/stories/{story_id}", **_shows(api.StoryShape), tags=["search"])
