@@ -239,7 +239,8 @@ def refused(query: str, causes: Any) -> str:
     """`explain_refusal` for the `error` in an answer."""
     reason = _reason(causes)
     if _TOO_MANY.search(reason):
-        return f"The query {shown(query, 100)} has more words than this Elasticsearch accepts ({reason})."
+        fault = f"The query {shown(query, 100)} has more words than this Elasticsearch accepts ({reason.rstrip('.')})"
+        return f"{fault}: each counts once for each field in which it is looked for. Make several searches of it."
     place = _PLACE.search(reason)
     if place is None:
         return f"The query {shown(query, 200)} can't be run: {reason}"

@@ -18,6 +18,7 @@ from search.asked import (
     most_words,
     text_query,
     understood,
+    within_budget,
     wording_of,
 )
 from search.asking import explain_refusal, first_line
@@ -172,10 +173,11 @@ class _Search(Page):
 
     def _by_words(self) -> tuple[Results, tuple[Hit, ...]]:
         """The page by the words, and what is near to them where no article has all."""
-        fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
+        fields: Sequence[str] = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
         if not self.parsed.words:
             return self.read(text_query(self.parsed.text, fields)), ()
         asked = wording_of(self.parsed, self.names)
+        fields = within_budget(asked, fields)
         clause = has_all(asked, fields)
         scored = self
         if self.sort == "relevance":

@@ -15,7 +15,7 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from search.asked import most_words, required, to_query, wording_of
+from search.asked import most_words, required, to_query, within_budget, wording_of
 from search.asking import ask
 from search.by_meaning import neighbours
 from search.filter_clauses import Own
@@ -29,6 +29,7 @@ from search.syntax import Parsed
 from search.syntax_error import QuerySyntaxError
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
+from store.mapping import DEFAULT_FIELDS
 from store.names import Names
 from transforms import encoder as encoders
 from transforms.encoder import packed
@@ -158,7 +159,9 @@ def _added(
     assert encoder is not None
     others = to_query(parsed, now, {"match_all": {}}, own)["bool"]
     # What is found is on a page, perhaps on one after the head.
-    found_by_words = most_words(wording_of(parsed, names).words) if head.relaxed else required(parsed, names)
+    asked = wording_of(parsed, names)
+    most = most_words(asked.words, within_budget(asked, DEFAULT_FIELDS))
+    found_by_words = most if head.relaxed else required(parsed, names)
     excluded = [*others["must_not"], found_by_words, *but]
     shown = sorted({hit.article.story_id if by_story else hit.article.id for hit in head.hits})
     excluded.append({"terms": {"story_id": shown}} if by_story else {"ids": {"values": shown}})
