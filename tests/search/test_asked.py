@@ -49,9 +49,9 @@ def test_a_pasted_text_is_looked_for_as_it_is() -> None:
 
 
 def test_a_long_text_is_looked_for_in_the_fields_of_its_language_alone() -> None:
-    short = wording("which ministers of the alliance met at the harbour".split())
+    short = wording(["which", "ministers", "of", "the", "alliance", "met", "at", "the", "harbour"])
     assert within_budget(short, DEFAULT_FIELDS) == DEFAULT_FIELDS
-    german = wording([f"{word}{n}" for n in range(9) for word in "die Minister trafen sich am Hafen".split()])
+    german = wording([f"{word}{n}" for n in range(9) for word in ["die", "Minister", "trafen", "sich", "am", "Hafen"]])
     assert within_budget(german, DEFAULT_FIELDS) == ["title^3", "text", "stemmed.german"]
     assert within_budget(german, DEFAULT_FIELDS[:4]) == DEFAULT_FIELDS[:4], "an index of one language"
     unknown = wording(["北大西洋公约组织"] + [f"{n}!" for n in range(99)])
