@@ -121,8 +121,8 @@ def _firsts(es: Elasticsearch, names: Names, typed: str, query: Query) -> dict[s
 
 
 def _examples(es: Elasticsearch, names: Names, typed: str, query: Query, size: int) -> tuple[Article, ...]:
-    newest = {"sort": [{"first_seen": "desc"}], "collapse": {"field": "story_id"}}
-    answer = ask(es, names.articles, typed, query=query, size=size, **newest)
+    newest = [{"first_seen": "desc"}]
+    answer = ask(es, names.articles, typed, query=query, size=size, sort=newest, collapse={"field": "story_id"})
     return tuple(values(answer["hits"]["hits"], from_document))
 
 

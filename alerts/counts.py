@@ -13,6 +13,7 @@ from alerts.query import to_query
 from newswatch.alert import SavedSearch
 from newswatch.errors import QueryError
 from search.asking import impatient
+from search.missing import missing_in
 from store.names import Names
 from store.times import moment_at
 
@@ -101,6 +102,8 @@ def _read(answer: Mapping[str, Any]) -> tuple[int, datetime | None] | str:
         return str(answer["error"].get("reason") or answer["error"].get("type"))
     if answer.get("timed_out"):
         return f"it takes more than {_TIMEOUT.removesuffix('s')} seconds"
+    if missing := missing_in(answer):
+        return str(missing)
     found = answer.get("aggregations")
     if not found:
         return 0, None  # no article was ever indexed

@@ -19,6 +19,7 @@ from search.asking import answering, ask, impatient
 from search.hints import like
 from search.limits import TooCostlyError, shown
 from search.lucene import as_lucene, visible
+from search.missing import whole
 from search.senses import with_entities
 from search.syntax import bare_words, check_signs, parts
 from search.syntax_error import QuerySyntaxError, pointed_at
@@ -85,7 +86,7 @@ def check(es: Elasticsearch, names: Names, search: SavedSearch) -> None:
     """
     query = to_query(search)
     _some_slice(es, names)
-    ask(es, names.articles, search.query, query=query, size=0, request_cache=False)
+    ask(es, names.articles, search.query, lacking=[], query=query, size=0, request_cache=False)
     check_signs(as_lucene(search.query))
     with answering(es, names.articles, search.query):
         answer = impatient(es).indices.validate_query(index=names.articles, query=query, explain=True, rewrite=True)
@@ -162,7 +163,7 @@ def _check_known(
     _some_slice(es, names)
     count = {"values": {"terms": {"field": field, "size": _VALUES}}}
     with answering(es, names.articles, ", ".join(values)):
-        answer = impatient(es).search(index=names.articles, size=0, aggs=count)
+        answer = whole(impatient(es).search(index=names.articles, size=0, aggs=count).body)
     carried = [str(bucket["key"]) for bucket in answer["aggregations"]["values"]["buckets"]]
     for value in values:
         meant = like([value], dict.fromkeys((*known, *carried)))

@@ -20,6 +20,7 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
+from search.missing import missing_in
 from search.story_view import independent_sources
 from store.names import Names
 from store.reading import every
@@ -119,6 +120,8 @@ def _answers(
             yield search_id, _refusal(es, index, search_id, answer)
         elif answer["timed_out"]:
             yield search_id, str(too_slow(search_id))
+        elif missing := missing_in(answer):
+            yield search_id, str(missing)
         else:
             yield search_id, answer
 

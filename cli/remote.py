@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.text import Text
 
+from cli.exit_codes import STORE
 from cli.output import emit_json, err, out, printable, stated
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def find(server: str, query: str, size: int, sort: str, *, stories: bool, as_jso
         of = found.total if found.stories is None else found.stories
         more = f", {len(found.rows)} shown" if len(found.rows) < of else ""
         out.print(f"[bold]{found.total}[/] found{more}.")
+    if found.incomplete:
+        err.print(found.incomplete, style="yellow", markup=False)
+        raise typer.Exit(STORE)
 
 
 def watch(server: str, query: str, every_s: float, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
+from cli.exit_codes import STORE
 from cli.output import AsJson, emit_json, err, out
 from newswatch.as_json import json_line
 
@@ -171,6 +172,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
             )
         if facets:
             emit_json({"facets": results.facets})
+        _tell_missing(results)
         return
     for place, hit in enumerate(results.hits):
         if place == results.filled and not results.relaxed:
@@ -181,6 +183,14 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if facets:
         _show_facets(results.facets)
     _show_count(results)
+    _tell_missing(results)
+
+
+def _tell_missing(results: Results) -> None:
+    """Say what could not be searched, and end with the exit code of Elasticsearch's faults."""
+    if results.missing:
+        err.print(f"[yellow]{escape(str(results.missing))}[/]")
+        raise typer.Exit(STORE)
 
 
 def _show(hit: Hit) -> None:

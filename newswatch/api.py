@@ -111,6 +111,8 @@ class SearchPage:
     rows: tuple[Found, ...]
     next_offset: int | None
     """The `offset` of the next page; null: this is the last, or the last that can be paged to."""
+    incomplete: str = ""
+    """What could not be searched, so that rows and counts lack it; empty: everything was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class StoryShape:
     articles: tuple[ArticleShape, ...]
     """In order of publication, without texts."""
     news_page: str
+    incomplete: str = ""
+    """What could not be searched, so that articles may be missing; empty: everything was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     jobs.cleaning,
     jobs.backups,
     installation.vectors,
+    database.incomplete,
     ending_keys,
     installation.watchman,
     installation.watched,

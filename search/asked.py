@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from search.filter_clauses import Own, clauses
 from search.highlight import analyzer_of
-from search.limits import check_cost, check_length
+from search.limits import check_cost, check_length, words_in
 from search.lucene import as_lucene
 from search.ranking import means
 from search.senses import senses_of, with_entities
@@ -26,6 +26,9 @@ Json = dict[str, Any]
 
 _QUESTION: Final = re.compile(r"\s*\S+\s[^?]*\w(\?+)\s*", re.DOTALL)
 """Several words and a question mark at the end; a single one (`nat?`) is a pattern."""
+_CLAUSES: Final = 1_000
+"""Words times fields of one clause. A page has up to five such, and 512 MB of heap take 7,900; a query of eight words
+over all 35 fields has 280."""
 _HALF_LIFE: Final = "30d"
 """Age at which half of the bonus for recency is gone."""
 _NEWER: Final = 0.1
@@ -85,8 +88,21 @@ def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELD
     return has_all(wording_of(parsed, names), fields) if parsed.words else text_query(parsed.text, fields)
 
 
+def within_budget(asked: Wording, fields: Sequence[str]) -> Sequence[str]:
+    """The fields in which all words can be looked for: title, text and their own language's stems for a long text.
+
+    Elasticsearch counts each word once for each field and takes some thousands, on a small heap, in all clauses
+    together. Of a text so long the language is certain.
+    """
+    if words_in(asked.text) * len(fields) <= _CLAUSES:
+        return fields
+    kept = ("title", "text", f"stemmed.{analyzer_of(asked.language)}")
+    return [field for field in fields if field.partition("^")[0] in kept]
+
+
 def has_all(asked: Wording, fields: Sequence[str]) -> Json:
     """The clause for articles with all of the plain words: see `required`."""
+    fields = within_budget(asked, fields)
     words = [f'"{word}"' if is_dense(word) else word for word in asked.words if word not in asked.senses]
     clause = text_query(" ".join(words), fields)
     entities = [means(sense) for sense in asked.senses.values()]

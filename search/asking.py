@@ -20,6 +20,7 @@ from elasticsearch import ApiError, BadRequestError, ConnectionTimeout, Elastics
 from newswatch.errors import NewswatchError, QueryError, StoreError
 from newswatch.texts import cut_short
 from search.limits import shown
+from search.missing import Missing, cant_be_run, missing_by, missing_in, refused_part
 from search.syntax_error import pointed_at
 
 SEARCH_S: Final = 10
@@ -32,7 +33,7 @@ TIMEOUT: Final = f"{SEARCH_S}s"
 """The `timeout` in the body of a search."""
 
 WHOLE: Final = "_whole"
-"""In the body of a search for `ask_all`: an index that fails makes it an error, instead of costing what it has."""
+"""In the body of a search for `ask_all`: a slice that fails makes it an error, as optional searches must be."""
 
 Answer = Mapping[str, Any]
 Request = tuple[str | Sequence[str], Mapping[str, Any]]
@@ -52,31 +53,61 @@ def impatient(es: Elasticsearch, seconds: float = ANSWER_S) -> Elasticsearch:
     return es.options(request_timeout=seconds, max_retries=0, retry_on_timeout=False, retry_on_status=())
 
 
-def ask(es: Elasticsearch, index: str, typed: str, /, **body: Any) -> Answer:
+def ask(es: Elasticsearch, index: str, typed: str, /, *, lacking: list[Missing] | None = None, **body: Any) -> Answer:
     """Elasticsearch's answer to a search for the user's query `typed`, which error messages quote.
+
+    What the answer lacks is added to `lacking`, if that is given.
 
     Raises:
         QueryError: it can't be run, takes too long or needs too much memory.
         NotFoundError: the index does not exist.
+        IncompleteError: a slice could not be searched.
         StoreError: Elasticsearch is unavailable.
     """
-    return ask_within(SEARCH_S, es, index, typed, **body)
+    return ask_within(SEARCH_S, es, index, typed, lacking=lacking, **body)
 
 
-def ask_within(seconds: float, es: Elasticsearch, index: str, typed: str, /, **body: Any) -> Answer:
+def ask_within(
+    seconds: float,
+    es: Elasticsearch,
+    index: str,
+    typed: str,
+    /,
+    *,
+    lacking: list[Missing] | None = None,
+    **body: Any,
+) -> Answer:
     """`ask`, for a search that Elasticsearch stops after `seconds`; the client waits twice as long."""
     with answering(es, index, typed):
         waiting = impatient(es, seconds * ANSWER_S / SEARCH_S)
         answer: Answer = waiting.search(index=index, timeout=f"{seconds * 1000:.0f}ms", **body).body
     if answer.get("timed_out"):
         raise too_slow(typed)
+    _check_whole(typed, answer, lacking)
     return answer
 
 
+def _check_whole(typed: str, answer: Answer, lacking: list[Missing] | None) -> None:
+    if causes := cant_be_run(answer):
+        raise QueryError(refused(typed, causes))
+    if missing := missing_in(answer):
+        if lacking is None:
+            raise refused_part(missing)
+        lacking.append(missing)
+
+
 def ask_all(
-    es: Elasticsearch, index: str, typed: str, requests: Sequence[Request], *, optional: int = 0
+    es: Elasticsearch,
+    index: str,
+    typed: str,
+    requests: Sequence[Request],
+    *,
+    optional: int = 0,
+    lacking: list[Missing] | None = None,
 ) -> list[Answer]:
     """The answers to several searches for the user's query, in one round trip. The first `optional` may be errors.
+
+    What the answers lack is added to `lacking`, if that is given.
 
     Raises:
         QueryError, NotFoundError, StoreError: those of `ask`, for the first other request that failed.
@@ -90,6 +121,8 @@ def ask_all(
     for answer in answers[optional:]:
         if "error" in answer:
             raise _refusal(es, index, typed, answer, response.meta)
+    for answer in answers[optional:]:
+        _check_whole(typed, answer, lacking)
     return answers
 
 
@@ -110,6 +143,8 @@ def _complete(answer: Answer) -> Answer:
 def _refusal(es: Elasticsearch, index: str, typed: str, answer: Answer, meta: ApiResponseMeta) -> Exception:
     """The error that a single search would have raised for the answer."""
     status = int(answer["status"])
+    if missing := missing_by(answer["error"]):
+        return refused_part(missing)
     if status == HTTPStatus.BAD_REQUEST:
         return QueryError(refused(typed, answer["error"]))
     if status == HTTPStatus.GATEWAY_TIMEOUT:
@@ -138,10 +173,16 @@ def answering(es: Elasticsearch, index: str, typed: str) -> Iterator[None]:
         yield
     except NotFoundError:
         raise
-    except BadRequestError as error:
-        raise QueryError(explain_refusal(typed, error)) from error
     except (ApiError, TransportError) as error:
+        if isinstance(error, ApiError) and (missing := missing_by(_error_of(error))):
+            raise refused_part(missing) from error
+        if isinstance(error, BadRequestError):
+            raise QueryError(explain_refusal(typed, error)) from error
         raise verdict(es, index, typed, error) from error
+
+
+def _error_of(error: ApiError) -> Any:
+    return error.body.get("error") if isinstance(error.body, Mapping) else None
 
 
 def verdict(es: Elasticsearch, index: str, query: str, error: Exception) -> NewswatchError:
@@ -198,7 +239,8 @@ def refused(query: str, causes: Any) -> str:
     """`explain_refusal` for the `error` in an answer."""
     reason = _reason(causes)
     if _TOO_MANY.search(reason):
-        return f"The query {shown(query, 100)} has more words than this Elasticsearch accepts ({reason})."
+        fault = f"The query {shown(query, 100)} has more words than this Elasticsearch accepts ({reason.rstrip('.')})"
+        return f"{fault}: each counts once for each field in which it is looked for. Make several searches of it."
     place = _PLACE.search(reason)
     if place is None:
         return f"The query {shown(query, 200)} can't be run: {reason}"

@@ -2,7 +2,7 @@
 
 Articles with all of the words stand first, by words and meaning. Of the others, those that are near in meaning come
 first: where no article has all words, the nearest ones that have most of them, which may come from a later page, and up
-to `ADDED` that do not. Those move the others down, and later pages begin as many rows earlier: no row is lost.
+to `ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is lost or stands twice.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from search.first_page import MOST_ADDED
 from search.meant import Meant, Unmeant
 from search.results import Hit, Results
 from transforms.encoder import cosine, packed
@@ -26,7 +27,7 @@ _OWN_LANGUAGE: Final = 0.1
 only what all languages have in common is taken off."""
 _MAIN: Final = 0.1
 """For an article whose main subject is a topic."""
-ADDED: Final = 10
+ADDED: Final = MOST_ADDED
 """Maximum of added rows where no article has all words."""
 FIRST: Final = 1_000.0
 """Weight of a clause that comes before all words: these give scores of some tens."""
@@ -78,7 +79,9 @@ def nearer_first(
     head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]}, language)
     filled = full if full < len(rows) else None
     unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
-    return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new), unmeant=unmeant)
+    raised = tuple(row for hit in rows if hit.score >= _RAISED and (row := _row(hit, by_story)) in shown)
+    ordered = (*head, *rows[_REORDERED:])
+    return replace(results, hits=ordered, filled=filled, similar=len(new), raised=raised, unmeant=unmeant)
 
 
 def _row(hit: Hit, by_story: bool) -> str:

@@ -14,6 +14,7 @@ from search import personal
 from search.asked import required, to_query, understood
 from search.asking import TIMEOUT, answering, impatient
 from search.filters import ADDING, FILTERS
+from search.missing import missing_in
 from search.syntax import Filter
 from store.names import Names
 
@@ -68,8 +69,8 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime, reader: st
 
 
 def _counted(answer: Mapping[str, Any]) -> int | None:
-    """The count in an answer; None after an error or a time-out, which give no basis for a hint."""
-    if "error" in answer or answer.get("timed_out"):
+    """The count in an answer; None after an error, a time-out or without a slice, which give no basis for a hint."""
+    if "error" in answer or answer.get("timed_out") or missing_in(answer):
         return None
     return int(answer["hits"]["total"]["value"])
 

@@ -142,7 +142,7 @@ def articles_between(
 
 def _ask(es: Elasticsearch, names: Names, typed: str, **body: Any) -> Answer | None:
     """The answer; None before the first article."""
-    asked = {"track_total_hits": False, "allow_partial_search_results": False, **body}
+    asked = {"track_total_hits": False, **body}
     try:
         return ask(es, names.articles, typed, **asked)
     except NotFoundError:

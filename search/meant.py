@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from newswatch.errors import NewswatchError
+from search.failures import Failures, Tally
 from search.limits import shown
 from transforms import encoder as encoders
 from transforms.encoder import Vector
@@ -25,10 +26,6 @@ _log = logging.getLogger(__name__)
 
 AGAIN_S: Final = 60.0
 """Seconds after which words that could not be encoded are tried again."""
-MANY: Final = 10
-"""Failures that are told of as something wrong with the server."""
-RECENT_S: Final = 900.0
-"""Seconds within which they must have happened."""
 BUDGET_S: Final = 2.0
 """Seconds that a page waits for its words to be encoded, which takes tens of milliseconds. What comes later is kept for
 the next page."""
@@ -159,64 +156,20 @@ def _encode(words: Sequence[str], soon: Future[Meant | Unmeant]) -> None:
         _slots.release()
 
 
-# ── pages of one search ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-AS_ITS_FIRST: Final = Unmeant("the first page of this search was ordered so")
-_by_words: Final[dict[str, float]] = {}
-"""Query → when its first page was not ordered by meaning, by the monotonic clock."""
-
-
-def keep_order(words: Sequence[str], *, failed: bool) -> None:
-    """Remember, in this process, whether a first page could not be ordered by meaning."""
-    query = " ".join(words)
-    with _keeping:
-        _by_words.pop(query, None)
-    if failed:
-        _keep(_by_words, query, time.monotonic())
-
-
-def began_by_words(words: Sequence[str]) -> bool:
-    """Whether the first page was ordered by the words alone, lately: on later pages by meaning, rows would stand twice,
-    as where the encoder was loaded too late for the first."""
-    began = _by_words.get(" ".join(words))
-    return began is not None and time.monotonic() - began < RECENT_S
-
-
 # ── told and counted ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """Searches of this process that did not go by meaning."""
-
-    count: int = 0
-    """Since the process began."""
-    reason: str = ""
-    """Of the last one, as the end of a sentence."""
-    times: tuple[float, ...] = ()
-    """Of the last `MANY`, by the monotonic clock."""
-
-    @property
-    def are_many(self) -> bool:
-        """Whether there were `MANY` in the last `RECENT_S`: one is told on its page alone."""
-        return len(self.times) == MANY and time.monotonic() - self.times[0] < RECENT_S
-
-
-_failures = Failures()
+_tally = Tally()
 
 
 def failures() -> Failures:
-    """Those of this process."""
-    return _failures
+    """Searches of this process that did not go by meaning."""
+    return _tally.failures
 
 
 def count_failure(unmeant: Unmeant) -> None:
     """Log and count a search that did not go by meaning; nothing where there is no encoder."""
-    global _failures
     if unmeant.is_absent:
         return
-    with _keeping:
-        times = (*_failures.times, time.monotonic())[-MANY:]
-        _failures = Failures(_failures.count + 1, unmeant.reason, times)
+    _tally.add(unmeant.reason)
     _log.warning("A page is not ordered by meaning: %s", unmeant.reason)

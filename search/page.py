@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -14,7 +14,9 @@ from search.asked import Sort, order, ranked, to_query
 from search.asking import WHOLE, Answer, Request, ask_all, reason
 from search.facets import Timeline
 from search.filter_clauses import Own
+from search.first_page import FirstPage
 from search.meant import Meant, Unmeant, not_searched
+from search.missing import Missing
 from search.picks import UNREAD, Pick, Reading, in_place_of, picks, unmarked_request
 from search.results import Hit, Results
 from search.story_view import StoryFacts, facts_of, facts_search, further_facts, story_facts
@@ -56,6 +58,12 @@ class Page:
     """What is already on the page."""
     zone: tzinfo = UTC
     """Whose days the time-line counts."""
+    first: FirstPage | None = None
+    """The first page of this search, where this is a later one that knows of it."""
+    moved: FirstPage | None = None
+    """The first page, if this one goes on behind the rows that it has moved."""
+    lacking: list[Missing] = field(default_factory=list)
+    """What answers have lacked so far; the same list in every page made from this one."""
 
     def shown_stories(self, results: Results) -> list[Json]:
         """The clause for articles of the stories on the page, if it has a row for each; to be excluded."""
@@ -67,7 +75,8 @@ class Page:
         """The whole query; if plain words give the score, what they require only filters."""
         query = to_query(self.parsed, self.now, text, self.own)
         clauses = query["bool"]
-        clauses["must_not"] = [*clauses["must_not"], *self.except_]
+        came_since = [self.first.came_since] if self.first else []
+        clauses["must_not"] = [*clauses["must_not"], *self.except_, *came_since]
         if self.scores:
             clauses |= {"must": [], "filter": [*clauses["must"], *clauses["filter"]], "should": [*self.scores]}
         return query
@@ -83,7 +92,7 @@ class Page:
         a story that has one on this page or on a later one. An error of it costs the page nothing.
         """
         query = self.query(text)
-        picking = self.by_story and self.offset + self.size <= _PICKED
+        picking = self.by_story and self._start + self.size <= _PICKED
         requests = [self._first(query) if picking else self._page(query)]
         if aggs := self._aggregations():
             requests.append(self._counts(query, aggs))
@@ -148,13 +157,22 @@ class Page:
 
     def _page(self, query: Json) -> Request:
         """The search for the articles of this page, or for the best article of each of its stories."""
-        body = self._ordered(query) | {"size": self.size, "from": self.offset}
+        body = self._ordered(query) | {"size": self.size, "from": self._start}
         if self.by_story:
             body["collapse"] = {"field": "story_id"}
         return self.names.articles, body
 
+    @property
+    def _start(self) -> int:
+        """Place of the page's first row in the list that `_ordered` gives."""
+        return max(0, self.offset - self.moved.moved) if self.moved else self.offset
+
     def _ordered(self, query: Json) -> Json:
         by_score = self.sort == "relevance"
+        if self.moved:
+            raised = [*self.moved.raised]
+            shown = {"terms": {"story_id": raised}} if self.by_story else {"ids": {"values": raised}}
+            query = {"bool": {"must": [query], "must_not": [shown]}}
         return {
             "query": ranked(self.parsed, query, self.now) if by_score else query,
             "sort": order(self.sort),
@@ -166,16 +184,17 @@ class Page:
 
     @property
     def _first_articles(self) -> int:
-        return ARTICLES_A_STORY * (self.offset + self.size)
+        return ARTICLES_A_STORY * (self._start + self.size)
 
     def _stories(self, query: Json, first: Sequence[Pick]) -> list[Pick]:
         """The best article of each story on this page, among the `first` articles; among all if those don't suffice."""
         best: dict[str, Pick] = {}
         for pick in first:
             best.setdefault(pick.story, pick)
-        if len(best) < self.offset + self.size and len(first) == self._first_articles:
+        end = self._start + self.size
+        if len(best) < end and len(first) == self._first_articles:
             return picks(self._search([self._page(query)])[0])
-        return list(best.values())[self.offset : self.offset + self.size]
+        return list(best.values())[self._start : end]
 
     def _aggregations(self) -> Json:
         """What to count over all results."""
@@ -274,4 +293,5 @@ class Page:
 
     def _search(self, requests: Sequence[Request], *, optional: int = 0) -> list[Answer]:
         """The answers. The first `optional` ones may be errors, as an article that can't be marked is shown anyway."""
-        return ask_all(self.es, self.names.articles, self.parsed.query, requests, optional=optional)
+        index, typed = self.names.articles, self.parsed.query
+        return ask_all(self.es, index, typed, requests, optional=optional, lacking=self.lacking)

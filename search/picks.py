@@ -12,7 +12,7 @@ from newswatch.article import Article, Meaning
 from newswatch.problems import Problem, report_problem
 from search import highlight, marking
 from search.asked import wording_of
-from search.asking import Answer, Request
+from search.asking import WHOLE, Answer, Request
 from search.marking import StandIn, stand_ins
 from search.meant import Meant
 from search.results import Copy, Hit
@@ -105,7 +105,7 @@ class Reading:
                 source = True if self.with_meaning else UNSHOWN
                 body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source}
                 clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
-                marks = highlight.marking(clauses, analyzer) if clauses else {}
+                marks = {WHOLE: True, **highlight.marking(clauses, analyzer)} if clauses else {WHOLE: True}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))
         return requests
 
@@ -153,7 +153,7 @@ class Reading:
 def unmarked_request(request: Request) -> Request:
     """The same request without marks, for an article that can't be marked."""
     index, body = request
-    return index, {name: part for name, part in body.items() if name != "highlight"}
+    return index, {name: part for name, part in body.items() if name not in ("highlight", WHOLE)}
 
 
 def _marked_words(text: str) -> set[str]:

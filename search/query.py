@@ -18,22 +18,16 @@ from search.asked import (
     most_words,
     text_query,
     understood,
+    within_budget,
     wording_of,
 )
 from search.asking import explain_refusal, first_line
 from search.by_meaning import ADDED, FIRST, near, nearer_first
 from search.filters import ADDING
+from search.first_page import FirstPage
 from search.highlight import MARK_END, MARK_START
-from search.meant import (
-    AS_ITS_FIRST,
-    Meant,
-    Unmeant,
-    began_by_words,
-    count_failure,
-    keep_order,
-    meant_soon,
-    not_searched,
-)
+from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
+from search.missing import noted, worst
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -66,6 +60,7 @@ def find(
     reader: str = "",
     zone: tzinfo = UTC,
     vectors: bool = False,
+    first: FirstPage | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
 
@@ -75,7 +70,8 @@ def find(
     `reader` is who asks, for filters such as `is:new`; the time-line's days are those of `zone`.
     `similar:` needs `vectors`, the setting of that name; with it,
     the first rows are ordered by meaning too. If they can't be, the page has the order of the words, and says why
-    (`Results.unmeant`).
+    (`Results.unmeant`). A later page goes on behind `first`, if that is given, and leaves out what came in since; else
+    it makes the first page anew where rows may have been moved.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -83,17 +79,29 @@ def find(
     """
     parsed, now = understood(query, names), now or datetime.now(UTC)
     own = personal.clauses(es, names, reader, parsed, now)
-    page = _Search(es, names, parsed, now, size, offset, sort, by_story, with_facets, with_story, all_of, own)
-    page = replace(page, zone=zone)
+    page = _Search(
+        es,
+        names,
+        parsed,
+        now,
+        size,
+        offset,
+        sort,
+        by_story,
+        with_facets,
+        with_story,
+        all_of,
+        own,
+        zone=zone,
+        first=first,
+    )
     if parsed.of("similar"):
         return _with_similar(page, vectors)
     if not (vectors and parsed.words and sort == "relevance"):
         return _found(page)
-    if offset and began_by_words(parsed.words):
-        return replace(_found(page), unmeant=AS_ITS_FIRST)
-    results = _found(replace(page, meant=meant_soon(parsed.words)))
-    if not offset:
-        keep_order(parsed.words, failed=results.unmeant is not None and not results.unmeant.is_absent)
+    # Only a first page is sure to need what they mean; begun at once, they are encoded while Elasticsearch searches.
+    soon = (lambda: meant_soon(parsed.words)()) if offset else meant_soon(parsed.words)
+    results = _found(replace(page, meant=soon))
     if results.unmeant:
         count_failure(results.unmeant)
     return results
@@ -103,9 +111,10 @@ def _with_similar(page: _Search, vectors: bool) -> Results:
     if page.sort != "relevance":
         refuse_similar(page.parsed, "similar: needs the order by relevance: what it adds is merged by rank.")
     plain = replace(page.parsed, filters=tuple(one for one in page.parsed.filters if one.name not in ADDING))
+    first = replace(page.first, raised=(), added=0) if page.first else None  # what it adds is merged anew
 
     def words(size: int, offset: int) -> Results:
-        return _found(replace(page, parsed=plain, size=size, offset=offset))
+        return _found(replace(page, parsed=plain, size=size, offset=offset, first=first))
 
     return with_similar(
         page.es,
@@ -119,17 +128,21 @@ def _with_similar(page: _Search, vectors: bool) -> Results:
         vectors=vectors,
         now=page.now,
         own=page.own,
+        but=[page.first.came_since] if page.first else [],
+        lacking=page.lacking,
     )
 
 
 def _found(page: _Search) -> Results:
     es, names = page.es, page.names
     try:
-        return page.find()
+        found = page.find()
     except NotFoundError:
         if not es.indices.exists_alias(name=names.articles):
             return Results(0, (), 0)  # no article was ever indexed
-        return page.find()  # an upgrade has replaced a slice meanwhile, so the index names are new
+        found = page.find()  # an upgrade has replaced a slice meanwhile, so the index names are new
+    missing = worst(page.lacking)
+    return replace(found, missing=noted(missing) if missing else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +151,48 @@ class _Search(Page):
 
     def find(self) -> Results:
         """The page by the words, and by their meaning if `meant` has it."""
+        if self.offset and (self.meant or self.first):
+            return self._further()
         found, near = self._by_words()
         return self._by_meaning(found, near) if self.meant else found
 
+    def _further(self) -> Results:
+        """A page behind the rows that the first one has moved by meaning."""
+        if self.first and self.offset >= self.size:
+            return self._behind(self.first)
+        found, _ = replace(self, meant=None)._by_words()
+        if not found.relaxed or not self.meant:
+            return found
+        begun = replace(self, offset=0, with_facets=False, with_story=self.with_story and self.offset < self.size)
+        page = begun.find()
+        moved = FirstPage(self.now, page.raised, page.similar)
+        if page.unmeant or not moved.moved:
+            return replace(found, unmeant=page.unmeant)
+        if self.offset >= self.size:
+            return self._behind(moved)
+        # An address that somebody typed: it begins within the first page.
+        rest = replace(self, offset=self.size)._behind(moved)
+        return replace(rest, hits=(*page.hits[self.offset :], *rest.hits)[: self.size])
+
+    def _behind(self, first: FirstPage) -> Results:
+        """The page as it goes on behind what the first one has moved, by the words alone."""
+        words = replace(self, meant=None)
+        if first.moved:
+            found, _ = replace(words, moved=first)._by_words()
+            if found.relaxed:
+                # Counts that come with the list lack what is left out of it.
+                unlisted = 0 if self.with_facets or self.by_story else len(first.raised)
+                total = found.total + unlisted
+                return replace(found, total=total, filled=0, similar=first.added, raised=first.raised)
+        return words._by_words()[0]
+
     def _by_words(self) -> tuple[Results, tuple[Hit, ...]]:
         """The page by the words, and what is near to them where no article has all."""
-        fields = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
+        fields: Sequence[str] = filled_fields(self.es, self.names, self.parsed) if self.parsed.text.strip() else []
         if not self.parsed.words:
             return self.read(text_query(self.parsed.text, fields)), ()
         asked = wording_of(self.parsed, self.names)
+        fields = within_budget(asked, fields)
         clause = has_all(asked, fields)
         scored = self
         if self.sort == "relevance":
@@ -179,7 +225,7 @@ class _Search(Page):
         plain = replace(self, scores=())
         nearest = replace(self, scores=(*self.scores, near(meant, ADDED, plain.query(clause), FIRST)))
         others = replace(plain, except_=(*self.except_, clause)).query({"match_all": {}})
-        beside = None if self.offset else near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
+        beside = near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
         try:
             results, more = nearest.read_beside(clause, beside, min(self.size, ADDED))
         except QueryError as error:
@@ -189,25 +235,9 @@ class _Search(Page):
         return results, more
 
     def _by_meaning(self, found: Results, near: Sequence[Hit]) -> Results:
-        """The page as `by_meaning.nearer_first` orders and fills it."""
-        if self.offset and not found.relaxed:
-            return found
+        """The first page as `by_meaning.nearer_first` orders and fills it."""
         meant = self.meant() if self.meant else None
         if not isinstance(meant, Meant):
             return replace(found, unmeant=meant)
-        if self.offset:
-            return self._moved_down(found)
         language = wording_of(self.parsed, self.names).language
         return nearer_first(found, meant, self.size, near if found.relaxed else (), language)
-
-    def _moved_down(self, found: Results) -> Results:
-        """A further page, which begins as many rows earlier as the first page has added ones."""
-        on_first = max(0, self.size - self.offset)  # where the offset is no multiple of the size
-        first = replace(self, offset=0, with_facets=False, with_story=self.with_story and on_first > 0).find()
-        if not first.similar:
-            return found
-        start = max(self.offset, self.size) - first.similar
-        moved, _ = replace(self, offset=start)._by_words()
-        further = moved.hits[: max(0, moved.rows - start)]  # without what fills up a first page
-        hits = (*first.hits[self.offset :], *further)[: self.size]
-        return replace(moved, hits=hits, filled=0, similar=first.similar)

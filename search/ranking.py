@@ -51,7 +51,8 @@ _HEAD_WORDS: Final = 100
 """Maximum words and pairs of characters that are looked for in the head. A longer query is a text that somebody pasted,
 and a small Elasticsearch takes only so many clauses."""
 _PASTED: Final = 30
-"""Words of a question, at most. Of real queries, the longest that was judged has eight."""
+"""Words of a question, at most, of which a compound (`F-16`) has several. Of real queries, the longest that was judged
+has eight."""
 _NAMED: Final = 6.0
 """For a word that means an entity, which the article names."""
 _TOPIC: Final = 16.0
@@ -110,7 +111,7 @@ def any_word(wording: Wording, fields: Sequence[str]) -> Json:
 
 def is_pasted(wording: Wording) -> bool:
     """Whether the query is a text that somebody pasted: looking for each word in every form would take seconds."""
-    return len(wording.words) > _PASTED
+    return sum(1 if is_dense(word) else max(1, len(tokens_of(word))) for word in wording.words) > _PASTED
 
 
 def together(wording: Wording, fields: Sequence[str]) -> Json:

@@ -10,6 +10,7 @@ from newswatch.article import Article
 from search.facets import Facet, Timeline
 from search.marking import StandIn
 from search.meant import Meant, Unmeant
+from search.missing import Missing
 from search.story_view import StoryFacts
 
 
@@ -64,8 +65,12 @@ class Results:
     """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
     similar: int = 0
     """Rows that are added by meaning; `total` does not count them."""
+    raised: tuple[str, ...] = ()
+    """Rows of the first page that meaning has brought forward: articles, or stories if those were requested."""
     unmeant: Unmeant | None = None
     """Why the page goes by the words alone, though it was asked to go by their meaning, too; None if it does."""
+    missing: Missing | None = None
+    """What could not be searched, so that rows and counts lack it."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
 

@@ -15,12 +15,13 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
-from search.asked import most_words, required, to_query, wording_of
+from search.asked import most_words, required, to_query, within_budget, wording_of
 from search.asking import ask
 from search.by_meaning import neighbours
 from search.filter_clauses import Own
 from search.filters import ANY
 from search.meant import NotEncodedError, meant
+from search.missing import Missing, whole, worst
 from search.picks import UNSHOWN
 from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
@@ -28,6 +29,7 @@ from search.syntax import Parsed
 from search.syntax_error import QuerySyntaxError
 from store.documents import Hit as StoredHit
 from store.documents import from_document, readable
+from store.mapping import DEFAULT_FIELDS
 from store.names import Names
 from transforms import encoder as encoders
 from transforms.encoder import packed
@@ -49,6 +51,9 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
     """The articles of other stories that say the most similar, in any language: one of each story, best first.
 
     None if the article has no vector.
+
+    Raises:
+        IncompleteError: a slice could not be searched.
     """
     if article.meaning is None:
         return ()
@@ -56,7 +61,7 @@ def like(es: Elasticsearch, names: Names, article: Article, *, size: int = 6) ->
     own = {"term": {"story_id": article.story_id}}
     knn = neighbours(article.meaning.vector, 5 * size, _ALIKE, [*filters, {"bool": {"must_not": [own]}}])
     try:
-        answer = es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN)
+        answer = whole(es.search(index=names.articles, knn=knn, size=5 * size, source=UNSHOWN).body)
     except NotFoundError:
         return ()
     found = (one for _, one in readable(answer["hits"]["hits"], from_document))
@@ -85,8 +90,11 @@ def with_similar(
     vectors: bool,
     now: datetime | None,
     own: Own,
+    lacking: list[Missing],
+    but: Sequence[Json] = (),
 ) -> Results:
-    """The page of a query with `similar:`. `find_words` gives a number of rows from an offset without it.
+    """The page of a query with `similar:`. `find_words` gives a number of rows from an offset without it; what a clause
+    of `but` finds is left out.
 
     Raises:
         QueryError: there are no plain words to go by, or there is no encoder.
@@ -95,10 +103,12 @@ def with_similar(
         refuse_similar(parsed, "similar: goes by the meaning of plain words: write some, without operators or fields.")
     vector = _vector(parsed, vectors)
     head = find_words(_HEAD, 0)
-    added = _added(es, names, parsed, vector, head, by_story, now or datetime.now(UTC), own) if vector else []
+    now = now or datetime.now(UTC)
+    added = _added(es, names, parsed, vector, head, by_story, now, own, but, lacking) if vector else []
     if with_story and added:
         facts = story_facts(es, names.articles, [hit.article.story_id for hit in added])
         added = [replace(hit, story=facts.get(hit.article.story_id, StoryFacts())) for hit in added]
+    head = replace(head, missing=worst(lacking))
     end = offset + size
     if offset >= _HEAD:
         return replace(find_words(size, offset - len(added)), similar=len(added))
@@ -141,14 +151,18 @@ def _added(
     by_story: bool,
     now: datetime,
     own: Own,
+    but: Sequence[Json],
+    lacking: list[Missing],
 ) -> list[Hit]:
     """What means the same as the words, and is not found by them."""
     encoder = encoders.load()
     assert encoder is not None
     others = to_query(parsed, now, {"match_all": {}}, own)["bool"]
     # What is found is on a page, perhaps on one after the head.
-    found_by_words = most_words(wording_of(parsed, names).words) if head.relaxed else required(parsed, names)
-    excluded = [*others["must_not"], found_by_words]
+    asked = wording_of(parsed, names)
+    most = most_words(asked.words, within_budget(asked, DEFAULT_FIELDS))
+    found_by_words = most if head.relaxed else required(parsed, names)
+    excluded = [*others["must_not"], found_by_words, *but]
     shown = sorted({hit.article.story_id if by_story else hit.article.id for hit in head.hits})
     excluded.append({"terms": {"story_id": shown}} if by_story else {"ids": {"values": shown}})
     filters: list[Json] = [{"term": {"meaning.by": encoder.name}}, *others["filter"]]
@@ -157,7 +171,7 @@ def _added(
         filters.append({"terms": {"language": [language.lower() for language in languages]}})
     k = 5 * _ADDED if by_story else _ADDED
     knn = neighbours(vector, k, _MEANT, [{"bool": {"filter": filters, "must_not": excluded}}])
-    answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN)
+    answer = ask(es, names.articles, parsed.query, knn=knn, size=k, source=UNSHOWN, lacking=lacking)
     hits = [_hit(found, article) for found, article in readable(answer["hits"]["hits"], from_document)]
     if by_story:
         hits = [*{hit.article.story_id: hit for hit in reversed(hits)}.values()][::-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article, Version
 from newswatch.reliability import Credibility, Voice, credibility, voice_key, voices
+from search.missing import IncompleteError, Missing, note_missing, whole
 from store.documents import from_document, read, values
 from store.names import Names
 from store.times import moment_at
@@ -46,6 +47,8 @@ class StoryReports:
     """Number of owners (outlets, if the owner is unknown; all media of one state are one) with original reports."""
     credibility: Credibility
     """By the grades of those owners."""
+    missing: Missing | None = None
+    """What could not be searched, so that articles of the story may be missing."""
 
     @property
     def articles(self) -> tuple[Article, ...]:
@@ -65,7 +68,7 @@ def published(article: Article) -> datetime:
 
 
 def read_story(es: Elasticsearch, names: Names, story_id: str) -> StoryReports | None:
-    """The story; None if no article has that story id.
+    """The story; None if no article has that story id. Raises the errors of `read_article`.
 
     One that was joined with another is that one: its id is its first report's, which is there now.
     """
@@ -86,8 +89,11 @@ def _read_story(es: Elasticsearch, names: Names, story_id: str) -> StoryReports 
         )
     except NotFoundError:
         return None
-    articles = values(answer["hits"]["hits"], from_document)
-    return arranged(story_id, articles, answer["hits"]["total"]["value"]) if articles else None
+    articles, missing = values(answer["hits"]["hits"], from_document), note_missing(answer.body)
+    if not articles and missing:
+        raise IncompleteError(missing)
+    story = arranged(story_id, articles, answer["hits"]["total"]["value"]) if articles else None
+    return replace(story, missing=missing) if story else None
 
 
 def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | None:
@@ -95,11 +101,13 @@ def read_article(es: Elasticsearch, names: Names, article_id: str) -> Article | 
 
     Raises:
         DocumentError: the document can't be read.
+        IncompleteError: a slice could not be searched, and no other has the article.
     """
     try:
-        hits = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)["hits"]["hits"]
+        answer = es.search(index=names.articles, query={"ids": {"values": [article_id]}}, size=1)
     except NotFoundError:
         return None
+    hits = answer["hits"]["hits"] or whole(answer.body)["hits"]["hits"]
     return read(hits[0], from_document) if hits else None
 
 
@@ -184,6 +192,7 @@ def story_facts(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict
         while not answers or after:
             body = facts_search(page, after)
             answers.append(es.search(index=index, request_cache=False, **body).body)
+            note_missing(answers[-1])  # counted and logged: a mail with a number too low is better than none
             after = further_facts(answers[-1])
         facts |= facts_of(page, answers)
     return facts
@@ -203,6 +212,7 @@ def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most:
         answer = es.search(
             index=index, query=_originals(page), size=len(page), sort=order, source=False, collapse=collapse
         )
+        note_missing(answer.body)
         for hit in answer["hits"]["hits"]:
             reports = tuple(values(hit["inner_hits"]["reports"]["hits"]["hits"], from_document))
             found |= {report.story_id: reports for report in reports[:1]}
@@ -220,6 +230,8 @@ def first_of_languages(es: Elasticsearch, index: str, story_ids: Sequence[str]) 
         body = {"query": _originals([story_id]), "sort": order, "collapse": {"field": "language"}, "size": _LANGUAGES}
         searches += [{"index": index}, body]
     answers = es.msearch(searches=searches)["responses"] if searches else []
+    for answer in answers:
+        note_missing(answer)
     return {
         story_id: tuple(values(answer["hits"]["hits"], from_document))
         for story_id, answer in zip(story_ids, answers, strict=True)
@@ -235,6 +247,7 @@ def reports_since(es: Elasticsearch, index: str, story_ids: Sequence[str], since
     query["bool"]["filter"].append({"range": {"first_seen": {"gt": since.isoformat()}}})
     aggs = {"stories": {"terms": {"field": "story_id", "size": len(story_ids)}}}
     answer = es.search(index=index, size=0, query=query, aggs=aggs)
+    note_missing(answer.body)
     return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["stories"]["buckets"]}
 
 

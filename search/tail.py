@@ -97,7 +97,6 @@ class Tail:
                     sort=[{"seq": "asc"}],
                     size=_PAGE,
                     track_total_hits=False,
-                    allow_partial_search_results=False,
                     **after,
                 )
                 hits = answer["hits"]["hits"]

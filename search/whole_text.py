@@ -25,6 +25,7 @@ def whole_text(es: Elasticsearch, names: Names, query: str, article: Article) ->
         return {}
     this = {"bool": {"filter": [{"ids": {"values": [article.id]}}]}}
     marks = highlight.marking(clauses, analyzer)
-    hits = ask(es, names.articles, query, query=this, source=False, **marks)["hits"]["hits"]
+    # A slice that fails is another one's: of its own, the article could not have been read.
+    hits = ask(es, names.articles, query, lacking=[], query=this, source=False, **marks)["hits"]["hits"]
     texts = {"title": article.title, "summary": article.summary, "text": article.text}
     return highlight.with_acronyms(highlight.marked(hits[0]) if hits else {}, texts, marking.acronyms(parsed))

@@ -21,7 +21,8 @@ from search.story_view import read_article
 from store.desk import DeskStore
 from web import desk
 from web.faults import wants_json
-from web.search_pages import From, article_page
+from web.result_pages import From
+from web.search_pages import article_page
 from web.security import Form, Here, Posted, UserName
 
 changes = APIRouter()

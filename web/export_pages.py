@@ -15,7 +15,7 @@ from newswatch.as_json import json_line
 from search.asked import Sort
 from search.export import CsvWriter, every
 from search.stix import bundle_lines
-from web.search_pages import QueryText, Rows
+from web.result_pages import QueryText, Rows
 from web.security import Here, UserName
 
 router = APIRouter()

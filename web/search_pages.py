@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -14,7 +13,7 @@ from delivery.corrections import announced
 from delivery.watching import watching
 from jobs.context import Context
 from newswatch.article import Article
-from newswatch.errors import QueryError
+from newswatch.errors import NewswatchError, QueryError
 from newswatch.feed_address import Target
 from newswatch.topics import Topics
 from search.asked import Sort
@@ -24,78 +23,35 @@ from search.filters import FACETS, FILTERS
 from search.hints import hints
 from search.limits import MAX_CHARS
 from search.meant import told
-from search.query import MAX_WINDOW, Results, find
+from search.query import MAX_WINDOW, Results
 from search.similar import like
 from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from search.whole_text import whole_text
+from store.faults import REFUSALS, our_error
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in
 from web.feeds_out.pages import offered
 from web.render import pages, query_string, render
+from web.result_pages import PAGE, FirstText, From, QueryText, Rows, View, begun_of, beside, results_of, with_first
 from web.search_view import bar_links, chosen, citation, days, facet_view, guesses, range_query, with_days
 from web.security import Here, UserName
 from web.topic_styles import topic_styles
 from web.zones import ZoneText, zone_of
 
-PAGE = 20
 WATCHED_DAYS = 1
 """Days for which the page of a story, where mails lead to, says what was watched."""
-Rows = Literal["stories", "articles"]
 RANGES = (("24 hours", "24h"), ("7 days", "7d"), ("30 days", "30d"), ("1 year", "1y"))
 
 DAY = r"^(\d{4}-\d\d-\d\d(T\d\d:\d\d)?)?$"
 """A day, or a minute in UTC; empty: open."""
 
-QueryText = Annotated[str, Query(max_length=MAX_CHARS)]
 
+log = logging.getLogger(__name__)
 
 router = APIRouter()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a search page was asked for."""
-
-    q: str
-    sort: Sort
-    rows: Rows
-    offset: int
-    more: str = ""
-    """The facet of which all values are shown."""
-    within: str = ""
-    """What these values contain."""
-    zone: tzinfo = UTC
-    """Of the days on the page."""
-
-    def of(self, place: int, **more: str) -> str:
-        """The query string of the article at that place of the results, from 1; 0: it was not opened from them."""
-        return query_string(**self._given(), at=place, **more)
-
-    def address(self) -> str:
-        """The query string of the results."""
-        return query_string(**self._given(), offset=self.offset or None)
-
-    def _given(self) -> Mapping[str, str]:
-        """Without what goes without saying."""
-        sort = "" if self.sort == ("relevance" if self.q.strip() else "time") else self.sort
-        return {"q": self.q, "sort": sort, "rows": "" if self.rows == "stories" else self.rows}
-
-
-class From:
-    """Where an article was opened from: the results and its place among them, from 1; 0 where there is none."""
-
-    def __init__(
-        self,
-        q: QueryText = "",
-        sort: Sort = "relevance",
-        rows: Rows = "stories",
-        at: Annotated[int, Query(ge=0, le=MAX_WINDOW)] = 0,
-    ) -> None:
-        self.q, self.at = q, at
-        self.view = View(q, sort if q.strip() else "time", rows, max(at - 1, 0) // PAGE * PAGE)
 
 
 @router.get("/")
@@ -112,11 +68,14 @@ def search(
     from_: Annotated[str | None, Query(alias="from", pattern=DAY)] = None,
     to: Annotated[str | None, Query(pattern=DAY)] = None,
     zone: ZoneText = "",
+    first: FirstText = "",
 ) -> Response:
-    """`more` opens a facet, `within` searches its values. `from` and `to`, days in `zone`, become filters."""
+    """`more` opens a facet, `within` searches its values. `from` and `to`, days in `zone`, become filters. `first` is
+    what a later page has to know of the first one."""
     if more and more not in FACETS:
         raise HTTPException(400, f"more={more[:20]} is none of {', '.join(FACETS)}.")
-    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip(), zone_of(request, zone))
+    begun = first if offset else ""
+    view = View(q, sort if q.strip() else "time", rows, offset, more, within.strip(), begun, zone_of(request, zone))
     if from_ is None and to is None:
         return _page_of(request, here, user, _searched(here, view, user))
     try:
@@ -148,7 +107,7 @@ def article(
 
 
 @router.get("/article/{article_id}/{way}")
-def beside(
+def article_beside(
     request: Request,
     here: Here,
     user: UserName,
@@ -157,7 +116,7 @@ def beside(
     asked: Annotated[From, Depends()],
 ) -> Response:
     """The article after this one in the results that it was opened from, or before it; past the last, the results."""
-    found = _beside(here, user, asked, article_id, 1 if way == "next" else -1)
+    found = beside(here, user, asked, article_id, 1 if way == "next" else -1)
     root = request.scope.get("root_path", "")
     if found is None:
         return RedirectResponse(f"{root}/{asked.view.address()}#end", 303)
@@ -180,6 +139,7 @@ def article_page(
         raise HTTPException(404, "There is no such article, or it is older than what is kept.")
     story = read_story(here.es, here.names, found.story_id)
     own, now = desk.of_article(request, here, user, found), here.clock()
+    alike, unlike = _like(here, found)
     values = {
         "article": found,
         "story": story,
@@ -189,7 +149,8 @@ def article_page(
         "cited": citation(found, now, zone_of(request)),
         "desk": own,
         "own": own.of(found.id),
-        "like": like(here.es, here.names, found),
+        "like": alike,
+        "unlike": unlike,
         "readers": request.state.desks.readers(here),
         "view": asked.view,
         "at": asked.at,
@@ -200,28 +161,13 @@ def article_page(
     return render(request, "article.html.j2", status, q=asked.q, now=now, **values)
 
 
-def _beside(here: Context, user: str, asked: From, article_id: str, step: int) -> tuple[int, str] | None:
-    """Place (from 1) and id of the result `step` further on; None beyond the last or before the first.
-
-    An article that left the results once it was read (`is:unread`) has left its place to the next one.
-    """
-    first = (asked.at - 1) // PAGE * PAGE
-    ids = _ids(here, user, asked.view, first)
-    gone = asked.at if step > 0 else asked.at - 1
-    place = first + ids.index(article_id) + 1 + step if article_id in ids else gone
-    if place < 1 or asked.at < 1:
-        return None
-    start = (place - 1) // PAGE * PAGE
-    shown = ids if start == first else _ids(here, user, asked.view, start)
-    return (place, shown[place - 1 - start]) if place - 1 - start < len(shown) else None
-
-
-def _ids(here: Context, user: str, view: View, offset: int) -> list[str]:
-    """The articles of one page of results, in order."""
-    if offset > MAX_WINDOW - PAGE:
-        return []
-    found = _results(here, replace(view, offset=offset), user, with_facets=False)
-    return [hit.article.id for hit in found.hits]
+def _like(here: Context, found: Article) -> tuple[tuple[Article, ...], str]:
+    """What is like the article, and why that can't be told: the page is shown all the same."""
+    try:
+        return like(here.es, here.names, found), ""
+    except (NewswatchError, *REFUSALS) as error:
+        log.warning("What is like %s can't be told: %s", found.id, our_error(error))
+        return (), f"What is like it can't be told now: {our_error(error)}"
 
 
 @router.get("/story/{story_id}")
@@ -279,12 +225,16 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
     try:
         parsed = parse(view.q)
         common |= {"chosen": chosen(parsed, topics, view.zone), "unfiltered": without(parsed, *FILTERS)}
-        results = _results(here, view, user, with_facets=True)
+        begun = begun_of(view, now)
+        results = results_of(here, view, user, with_facets=True, now=now)
+        view = with_first(view, results, now)
         why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
     main = parsed.first("level") == "main"
     return common | {
+        "view": view,
+        "begun": begun,
         "fault": None,
         "results": results,
         "unmeant": told(results.unmeant, by_name="vectors" in here.settings.model_fields_set),
@@ -302,25 +252,6 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "rows": _rows(results),
         "without_filter": without_filter,
     }
-
-
-def _results(here: Context, view: View, user: str, *, with_facets: bool) -> Results:
-    return find(
-        here.es,
-        here.names,
-        view.q,
-        size=PAGE,
-        offset=view.offset,
-        sort=view.sort,
-        by_story=view.rows == "stories",
-        with_facets=with_facets,
-        with_story=with_facets,
-        all_of=view.more or None if with_facets else None,
-        now=here.clock(),
-        reader=user,
-        zone=view.zone,
-        vectors=here.settings.vectors,
-    )
 
 
 def _rows(results: Results) -> int:

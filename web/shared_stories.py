@@ -87,6 +87,7 @@ def _page(found: StoryReports, shared: SharedStory, here: Context) -> HTMLRespon
         wide=True,
         title=shown_title(found.lead.title),
         reports=[_article(article, topics, zone) for article in order[:SHOWN]],
+        missing=found.missing,
         left_out=found.total - len(order[:SHOWN]),
         total=found.total,
         sources="One source" if found.independent == 1 else f"{found.independent} independent sources",

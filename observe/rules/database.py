@@ -8,6 +8,7 @@ from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.pulse import Pulse
 from observe.rules.rule import reason
+from search import missing
 
 
 def away(pulse: Pulse) -> Condition:
@@ -55,4 +56,16 @@ def disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             severity,
             f"The disk of the database is nearly full{free}. {reason(storage.disk_why)}".rstrip(),
             "Free disk space, or give Elasticsearch a larger disk, before it refuses to store new articles.",
+        )
+
+
+def incomplete(_: Pulse, settings: Settings) -> Iterator[Condition]:  # noqa: ARG001
+    """Of the process that asks, as for searches by meaning."""
+    failed = missing.incomplete()
+    if failed.are_many:
+        yield Condition(
+            "elasticsearch",
+            Severity.WARNING,
+            f"{failed.count} searches since this server began lacked a part of the index: {reason(failed.reason)}",
+            "Look at GET _cluster/allocation/explain, and into the server's log, which names the slices.",
         )

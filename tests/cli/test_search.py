@@ -14,10 +14,12 @@ import pytest
 from elasticsearch import Elasticsearch
 from typer.testing import CliRunner, Result
 
+from cli.exit_codes import STORE
 from cli.main import app
 from newswatch.article import Entity, Tag
 from search.hints import like
 from store.names import Names
+from tests.broken_slice import broken_slice
 from tests.factories import an_article
 from tests.newsstand import stock
 
@@ -67,6 +69,14 @@ def test_what_is_found_is_shown_and_counted(run: Run) -> None:
     assert (found["story"]["articles"], found["story"]["outlets"]) == (1, 1)
     assert (found["article"]["url"], found["article"]["published"][-1]) == ("https://a.example/1", "Z")
     assert "nato" in json.dumps(facets["facets"])
+
+
+@pytest.mark.slow
+def test_what_could_not_be_searched_is_told_and_has_an_exit_code(run: Run, es: Elasticsearch, names: Names) -> None:
+    with broken_slice(es, names) as index:
+        for way in (["--json"], ["--facets"], ["--stories"]):
+            found = run("allies", "--sort", "time", *way)
+            assert (found.exit_code, index in found.stderr, "Allies meet" in found.stdout) == (STORE, True, True)
 
 
 @pytest.mark.slow

@@ -32,6 +32,7 @@ from search.syntax import parse
 from search.tail import Tail
 from search.whole_text import whole_text
 from store.client import set_up
+from store.mapping import DEFAULT_FIELDS
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
@@ -204,6 +205,24 @@ def test_is_answered_in_time_or_refused_with_a_sentence(press: Press, name: str)
     assert len(told) < 1_000
     assert time.monotonic() - started < BOUND_S
     assert good(press) == 6
+
+
+LONG: Mapping[str, str] = {
+    "a pasted page": words(490),
+    "compounds": words(60, "{}-beitritt"),
+    "a page in Chinese": " ".join("北大西洋公约组织部长会议" + chr(0x4E00 + n) for n in range(30)),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_text_is_looked_for_in_an_index_of_all_languages(
+    press: Press, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.query.filled_fields", lambda *_: list(DEFAULT_FIELDS))
+    started = time.monotonic()
+    found = find(press.es, press.names, f"{LONG[name]} glacier", by_story=True, with_facets=True, now=NOW)
+    assert found.hits[0].article.title.startswith("A new glacier")
+    assert time.monotonic() - started < BOUND_S
 
 
 @pytest.mark.parametrize("name", ["an analyst's list", "an analyst's list of phrases", "fifty wildcards"])

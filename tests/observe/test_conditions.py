@@ -24,7 +24,7 @@ from observe.rules.jobs import BATCH_BEHIND, CLEAN_QUIET, MATCH_QUIET
 from observe.rules.mails import BROKEN_AFTER, MAIL_QUIET, MAILS_LATE, REFUSED_LATE
 from observe.rules.polling import NEVER_POLLED, OFFLINE_AFTER, POLL_QUIET, UNANSWERED_AFTER
 from observe.rules.runs import BEAT_LOST, BY_HAND_QUIET
-from search.meant import MANY, RECENT_S, Failures
+from search.failures import MANY, RECENT_S, Failures, Tally
 from tests.factories import NOW
 
 SETTINGS = Settings()
@@ -413,7 +413,8 @@ def test_every_condition_has_a_state_in_health() -> None:
 
 
 def test_many_searches_that_do_not_go_by_meaning_are_told_and_few_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("search.meant._failures", Failures(12, "the encoder took more than 2 s", (0.0,) * MANY))
+    monkeypatch.setattr("search.meant._tally", tally := Tally())
+    tally.failures = Failures(12, "the encoder took more than 2 s", (0.0,) * MANY)
     monkeypatch.setattr("search.meant.time.monotonic", lambda: RECENT_S - 1)
     monkeypatch.setattr("observe.rules.installation.why_none", lambda **_: "")
     (one,) = conditions(a_pulse(), Settings(vectors=True))

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from newswatch.topics import Topics
-from search.asked import understood
+from search.asked import understood, within_budget
 from search.limits import TooCostlyError
 from search.ranking import any_word, scores
 from search.words import wording
+from store.mapping import DEFAULT_FIELDS
 from store.names import Names
 
 
@@ -45,3 +46,13 @@ def test_a_pasted_text_is_looked_for_as_it_is() -> None:
     assert len(scores(question, ("title", "text"), topics)) > 30
     assert len(scores(pasted, ("title", "text"), topics)) == 1
     assert [*any_word(pasted, ("title", "text"))] == ["multi_match"]
+
+
+def test_a_long_text_is_looked_for_in_the_fields_of_its_language_alone() -> None:
+    short = wording(["which", "ministers", "of", "the", "alliance", "met", "at", "the", "harbour"])
+    assert within_budget(short, DEFAULT_FIELDS) == DEFAULT_FIELDS
+    german = wording([f"{word}{n}" for n in range(9) for word in ["die", "Minister", "trafen", "sich", "am", "Hafen"]])
+    assert within_budget(german, DEFAULT_FIELDS) == ["title^3", "text", "stemmed.german"]
+    assert within_budget(german, DEFAULT_FIELDS[:4]) == DEFAULT_FIELDS[:4], "an index of one language"
+    unknown = wording(["北大西洋公约组织"] + [f"{n}!" for n in range(99)])
+    assert "text" in within_budget(unknown, DEFAULT_FIELDS)

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from search import meant as module
+from search.failures import MANY, RECENT_S, Failures, Tally
 from search.meant import (
     ABSENT,
     AGAIN_S,
-    MANY,
-    RECENT_S,
-    Failures,
     Meant,
     NotEncodedError,
     Unmeant,
@@ -119,7 +117,7 @@ def test_an_encoder_that_hangs_holds_few_threads_and_no_page(monkeypatch: pytest
 def test_failures_are_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
-    monkeypatch.setattr(module, "_failures", Failures())
+    monkeypatch.setattr(module, "_tally", Tally())
     count_failure(ABSENT)
     assert failures() == Failures()
     with caplog.at_level(logging.WARNING):

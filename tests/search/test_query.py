@@ -22,6 +22,7 @@ from newswatch.errors import QueryError
 from search.asked import Sort, filled_fields
 from search.export import CsvWriter, every, row
 from search.facets import histogram, interval, scale, time_range, timeline
+from search.first_page import FirstPage
 from search.highlight import MARK_END, MARK_START, analyzer_of, unmarked
 from search.query import Results, find
 from search.syntax import parse
@@ -31,6 +32,7 @@ from store.articles import ArticleStore
 from store.batches import BatchStore
 from store.names import Names
 from store.times import midnight
+from tests.alerts.press import Press, a_story
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of
 from tests.pristine import Pristine
@@ -455,3 +457,20 @@ def test_steps_of_days_are_the_readers_own(zone: str, change: datetime, hours: i
 )
 def test_a_time_line_has_no_more_bars_than_can_be_told_apart(hours: float, step: str) -> None:
     assert interval(timedelta(hours=hours))[0] == step
+
+
+def test_what_comes_in_after_the_first_page_moves_no_row_of_the_next(es: Elasticsearch, names: Names) -> None:
+    press = Press(es, names)
+    press.publish(*(a_story(n, title="Ferry", published=NOW - timedelta(hours=n)) for n in range(45)))
+    es.indices.refresh(index=names.articles)
+    first = find(es, names, "ferry", now=NOW, sort="time")
+    later = NOW + timedelta(minutes=1)
+    press.publish(a_story(50, title="Ferry", published=NOW, first_seen=later), now=later)
+    press.publish(a_story(44, title="Ferry: a correction", published=NOW - timedelta(hours=44)), now=later)
+    es.indices.refresh(index=names.articles)
+    pages = [find(es, names, "ferry", now=NOW, sort="time", offset=o, first=FirstPage(NOW)) for o in (20, 40)]
+    ids = [hit.article.id for page in (first, *pages) for hit in page.hits]
+    assert len(ids) == len(set(ids)) == 45
+    assert {page.total for page in pages} == {45}, "a new version has not come in"
+    assert pages[-1].hits[-1].article.title == "Ferry: a correction"
+    assert find(es, names, "ferry", now=NOW, sort="time").total == 46

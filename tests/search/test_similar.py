@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from search.asking import Answer, ask_all
 from search.by_meaning import ADDED, near
 from search.export import every
 from search.extract_filters import extract_filters
-from search.meant import ABSENT, Failures, Meant, Unmeant, failures
+from search.failures import Tally
+from search.first_page import FirstPage, first_page_of
+from search.meant import Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
@@ -153,23 +156,38 @@ def test_where_no_article_has_all_words_the_nearest_come_first(es: Elasticsearch
     assert between == ids[2:22]
 
 
+def later(es: Elasticsearch, names: Names, query: str, first: Results, *offsets: int, **more: object) -> list[Results]:
+    """Later pages as another process of the server gives them, which has no encoder: it has only their address."""
+    begun = first_page_of(FirstPage(NOW, first.raised, first.similar).written(), NOW)
+    assert begun is not None
+    return [find(es, names, query, now=NOW, first=begun, offset=offset, **more) for offset in offsets]  # type: ignore[arg-type]
+
+
 @slow
-def test_no_row_stands_twice_where_the_encoder_was_late_for_the_first_page(
-    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by_story", [False, True])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_no_row_is_lost_or_repeated_where_only_the_first_page_goes_by_meaning_or_only_the_later_ones_could(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch, by_story: bool, is_late: bool
 ) -> None:
     query = "ferry capsized storm passengers shipwreck"
+    monkeypatch.setattr("search.query.near", partial(near_of_few, near))
     with monkeypatch.context() as late:
-        late.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it took too long"))
-        first = ask(es, names, query)
-    pages = [first, *(ask(es, names, query, offset=offset) for offset in (20, 40))]
+        if is_late:
+            late.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it took too long"))
+        first = ask(es, names, query, by_story=by_story)
+    assert bool(first.raised) is not is_late
+    pages = [first, *later(es, names, query, first, 20, 40, by_story=by_story, vectors=is_late)]
     ids = [hit.article.id for page in pages for hit in page.hits]
-    assert len(ids) == len(set(ids)) == 44
-    assert all(page.unmeant for page in pages)
-    with monkeypatch.context() as without:
-        without.setattr("search.query.meant_soon", lambda _: lambda: ABSENT)
-        assert [ask(es, names, query, offset=offset).unmeant for offset in (0, 20)] == [ABSENT, ABSENT]
-    assert ask(es, names, query).unmeant is None
-    assert ask(es, names, query, offset=20).similar == 3
+    assert len(ids) == len(set(ids)) == 44 + first.similar
+    assert {(page.similar, page.total, page.relaxed) for page in pages} == {(first.similar, first.total, True)}
+
+
+def near_of_few(near: Any, meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
+    """What is near among the articles of the second half, which the order of the words has on later pages."""
+    old = {"range": {"time": {"lt": (NOW - timedelta(hours=30)).isoformat()}}}
+    few = {"bool": {"filter": [query, old]}} if k == ADDED else query
+    clause: dict[str, Any] = near(meant, k, few, boost)
+    return clause
 
 
 @slow
@@ -221,7 +239,7 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
 ) -> None:
     query = "ferry capsized storm passengers shipwreck"
     plain = find(es, names, query, now=NOW)
-    monkeypatch.setattr("search.meant._failures", Failures())
+    monkeypatch.setattr("search.meant._tally", Tally())
 
     def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
         refused = broken == "clause" or k > ADDED
@@ -244,7 +262,7 @@ def test_a_slice_that_cant_be_searched_by_meaning_costs_no_row_of_the_others(
     es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     query = "ferry capsized storm passengers shipwreck"
-    monkeypatch.setattr("search.meant._failures", Failures())
+    monkeypatch.setattr("search.meant._tally", Tally())
     plain = find(es, names, query, now=NOW)
     vector = {"type": "dense_vector", "dims": 8, "element_type": "byte"}
     index = f"{names.articles}-of-8-dimensions"

@@ -20,6 +20,7 @@ from jobs.context import Context
 from newswatch.article import Article
 from newswatch.client import Newswatch, ServerError
 from store.keys import KeyStore, Request
+from tests.broken_slice import broken_slice
 from tests.factories import NOW
 from tests.web.conftest import Stocked, Visitor
 from web.api.app import create_api
@@ -104,6 +105,14 @@ def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:
     dated = api.get("search", q="", from_="2020-01-01", to="2020-01-02")
     assert (dated["total"], dated["next_offset"]) == (0, None)
     assert api.get("search", q="", rows="articles", sort="time", limit=2)["next_offset"] == 2
+
+
+def test_what_could_not_be_searched_is_told(api: Api) -> None:
+    here, one = api.context, api.articles[0]
+    with broken_slice(here.es, here.names) as index:
+        assert index in api.get("search", q=one.title, sort="time")["incomplete"]
+        assert index in api.get(f"stories/{one.story_id}")["incomplete"]
+    assert api.get("search", q=one.title)["incomplete"] == ""
 
 
 def test_saved_searches_topics_and_feeds_are_told_without_addresses_and_logins(api: Api) -> None:

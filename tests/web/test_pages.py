@@ -27,11 +27,13 @@ from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Evidence, Tag
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.outages import Outage
+from search.first_page import FirstPage, first_page_of
 from search.meant import Unmeant
 from search.query import find
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
+from tests.broken_slice import broken_slice
 from tests.factories import NOW, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
@@ -46,6 +48,7 @@ from web import (
     feed_changes,
     feed_pages,
     mail_pages,
+    result_pages,
     saved_pages,
     search_list,
     search_pages,
@@ -311,9 +314,35 @@ def test_a_page_that_cant_go_by_meaning_says_why_in_one_line(
 ) -> None:
     assert "not by their meaning" not in client.get("/news/", params={"q": "NATO"}).text
     late = Unmeant("the encoder took <b>2 s</b>")
-    monkeypatch.setattr(search_pages, "find", lambda *asked, **how: replace(find(*asked, **how), unmeant=late))
+    monkeypatch.setattr(result_pages, "find", lambda *asked, **how: replace(find(*asked, **how), unmeant=late))
     html = client.get("/news/", params={"q": "NATO"}).text
     assert html.count("not by their meaning: the encoder took &lt;b&gt;2 s&lt;/b&gt;.") == 1
+
+
+def test_pages_say_which_slice_they_lack(page: Page, client: TestClient) -> None:
+    here, article = page.context, page.articles[0]
+    with broken_slice(here.es, here.names) as index:
+        for path in (f"?q={article.title.split()[0]}", "?q=zebra+since:1d", f"story/{article.story_id}"):
+            html = client.get(f"/news/{path}").text
+            assert f"of the index could not be searched ({index}" in html, path
+        assert client.get(f"/news/article/{article.id}").status_code == 200
+        assert client.get("/news/export.csv?q=zebra").status_code == 503
+        for path in ("entities/nato", "situation"):
+            assert index in client.get(f"/news/{path}").text, path
+
+
+def test_the_addresses_of_later_pages_tell_of_the_first_and_nonsense_in_them_costs_nothing(
+    page: Page, client: TestClient
+) -> None:
+    first = client.get("/news/", params={"rows": "articles"}).text
+    (begun,) = set(re.findall(r"[?&;]first=([\w.-]+)", first))
+    assert first_page_of(begun, page.context.clock()) == FirstPage(page.context.clock())
+    second = client.get("/news/", params={"rows": "articles", "offset": 20, "first": begun}).text
+    assert set(re.findall(r"[?&;]first=([\w.-]+)", second)) == {begun}
+    assert "fresh first page" in second
+    nonsense = client.get("/news/", params={"rows": "articles", "offset": 20, "first": "ffff.99.<b>"})
+    assert (nonsense.status_code, "fresh first page" in nonsense.text) == (200, False)
+    assert re.findall(r'id="a-(\w+)"', nonsense.text) == re.findall(r'id="a-(\w+)"', second)
 
 
 def test_a_story_tells_copies_from_reports(page: Page, client: TestClient) -> None:

@@ -30,7 +30,8 @@ from web.api.answers import PROBLEMS, answer, known_parameters, not_found
 from web.api_keys import Held, Opened, requires_key
 from web.feed_pages import TROUBLE, state_of
 from web.problem_json import TroubleError
-from web.search_pages import DAY, Rows
+from web.result_pages import Rows
+from web.search_pages import DAY
 from web.search_view import with_days
 
 USUAL: Final = 50
@@ -167,7 +168,14 @@ def _search(router: APIRouter, _: Horizons) -> None:
         shown = tuple(shapes.found_shape(hit, here.settings) for hit in found.hits)
         return answer(
             request,
-            api.SearchPage(found.total, found.stories, found.relaxed, shown, None if is_last else following),
+            api.SearchPage(
+                found.total,
+                found.stories,
+                found.relaxed,
+                shown,
+                None if is_last else following,
+                str(found.missing or ""),
+            ),
         )
 
     @router.get("/stories/{story_id}", **_shows(api.StoryShape), tags=["search"])

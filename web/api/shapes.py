@@ -82,7 +82,8 @@ def story_shape(story: StoryReports, settings: Settings) -> StoryShape:
     """A story."""
     articles = tuple(article_shape(article, settings) for article in story.articles)
     page = news_page(settings, f"story/{story.id}")
-    return StoryShape(story.id, story.total, story.independent, story.credibility, articles, page)
+    missing = str(story.missing or "")
+    return StoryShape(story.id, story.total, story.independent, story.credibility, articles, page, missing)
 
 
 def saved_search_shape(search: SavedSearch, problem: str) -> SavedSearchShape:
