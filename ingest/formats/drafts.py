@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ingest import dates
+from ingest import dates, text
 from ingest.apart import named
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
@@ -79,7 +79,11 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
 
 
 def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
-    """`given` as an address, resolved against `base`; None with a note in `problems` if it is not one."""
+    """`given` as an address, resolved against `base`; None with a note in `problems` if it is not one.
+
+    Character references are resolved: publishers escape addresses once too often, in JSON too (`&#038;`).
+    """
+    given = text.unescape(given)
     if not given.strip():
         return None
     if _BROKEN_SCHEME.match(given):

@@ -100,7 +100,7 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hin
     if draft.link and _is_home(draft.link) and is_address(draft.guid) and _is_page_of(draft.guid, draft.link):
         draft.problems.append(f"link {shown(draft.link)} is the site's home: the id, an address on the site, is used")
         draft.link = read_address(draft.guid).url
-    draft.summary = _plain(entry, "summary")
+    draft.summary = _plain(entry, "summary") or _plain(entry, "media_description")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
     draft.authors = _authors(entry, draft.problems)
@@ -146,7 +146,10 @@ def _plain_detail(detail: Mapping[str, Any]) -> str:
     value = _text(detail, "value")
     if _text(detail, "type") == LITERAL:
         return tidy(value)
-    if "html" in _text(detail, "type") or text.looks_like_markup(value):
+    is_escaped_twice = "<" not in value and _PAGE_MARKUP.search(text.unescape(value)) is not None
+    if is_escaped_twice:
+        value = text.unescape(value)
+    if is_escaped_twice or "html" in _text(detail, "type") or text.looks_like_markup(value):
         value = text.from_markup(value)
     return tidy(text.unescape(value))
 
@@ -170,7 +173,7 @@ def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str])
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
     if not any(link.strip() for link in given):  # Atom's content may be elsewhere (RFC 4287, 4.1.3.2)
         given = [next((_text(e, "src") for e in _get(entry, "content") or () if "html" in _text(e, "type")), "")]
-    links = (link_of(text.unescape(link), base, "link", problems) for link in given)
+    links = (link_of(link, base, "link", problems) for link in given)
     return next((link for link in links if link), None)
 
 
