@@ -11,7 +11,7 @@ from ingest import text
 from ingest.bounds import newest_entries
 from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
-from ingest.formats.format import Document, Format, MediaType, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute, domain_of, is_address, read_address, shown
@@ -56,7 +56,8 @@ def read(document: Document) -> ParsedFeed | None:
     base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, document.country)
     language = language_of(_text(feed, "language"))
-    problems = [*document.problems, *_document_problems(parsed)]
+    cut_off = is_cut_off(document.body)
+    problems = [*document.problems, *([CUT_OFF] if cut_off else []), *_document_problems(parsed)]
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, document.now, hints), problems)
     hours, days = _skipped(document.body)
     return ParsedFeed(
@@ -71,6 +72,7 @@ def read(document: Document) -> ParsedFeed | None:
         skip_days=days,
         hub=_linked(feed, "hub"),
         topic=_linked(feed, "self"),
+        is_cut_off=cut_off,
         left_out=tuple(_get(feed, bounded_feedparser.NOTES) or ()),
     )
 
@@ -146,7 +148,7 @@ def _plain_detail(detail: Mapping[str, Any]) -> str:
     value = _text(detail, "value")
     if _text(detail, "type") == LITERAL:
         return tidy(value)
-    is_escaped_twice = "<" not in value and _PAGE_MARKUP.search(text.unescape(value)) is not None
+    is_escaped_twice = "&lt;" in value and "<" not in value and bool(_PAGE_MARKUP.search(text.unescape(value)))
     if is_escaped_twice:
         value = text.unescape(value)
     if is_escaped_twice or "html" in _text(detail, "type") or text.looks_like_markup(value):

@@ -90,3 +90,16 @@ def test_half_of_a_json_feed_is_none_and_odd_numbers_are_no_ids() -> None:
     ids = ("NaN", "1e999", "9" * 5_000, "-Infinity")
     items = ", ".join(f'{{"id": {name}, "title": "{number}"}}' for number, name in enumerate(ids))
     assert [entry.id[:7] for entry in feed(f'{{"items": [{items}]}}').entries] == ["sha256:"] * 4
+
+
+@pytest.mark.parametrize("after", ["", "\n<!-- cached in 0.1 s -->\x00", "<script>x()</script>"])
+def test_a_document_that_breaks_off_says_so(after: str) -> None:
+    """Its first entries are read; see `test_schedule` for the rest."""
+    whole = f"<rss version='2.0'><channel><title>C</title><item><title>A</title>{LINK}</item></channel></rss>"
+    news = "<n:news xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'><n:title>A</n:title></n:news>"
+    sitemap = f"<urlset><url><loc>https://courier.example/1</loc>{news}</url></urlset>"
+    for document in (whole, sitemap):
+        assert not feed(document + after).is_cut_off
+        half = feed(document[: document.rindex("</")] + after)
+        assert (half.is_cut_off, half.entries[0].title) == (True, "A")
+        assert any("ends before its last tag" in problem for problem in half.problems)
