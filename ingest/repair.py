@@ -16,6 +16,7 @@ from html.entities import html5
 from typing import Final
 
 from ingest.encodings import charset_of, mostly_utf8
+from ingest.unclosed import closed
 from ingest.urls import absolute, shown
 
 DECLARATION_WITHIN: Final = 4_096
@@ -100,6 +101,7 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
+    body = closed(body, problems)
     plain = body.translate(None, CONTROLS)
     if left_out := len(body) - len(plain):
         problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")

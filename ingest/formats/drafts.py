@@ -160,9 +160,9 @@ def _entry(draft: Draft, language: str | None) -> Entry:
     return Entry(
         id=storable(draft.guid),
         url=link,
-        title=storable(draft.title, draft.problems),
-        summary=storable(draft.summary, draft.problems),
-        content=storable(draft.content, draft.problems),
+        title=storable(text.unmangled(draft.title), draft.problems),
+        summary=storable(text.unmangled(draft.summary), draft.problems),
+        content=storable(text.unmangled(draft.content), draft.problems),
         authors=tuple(storable(author, draft.problems) for author in draft.authors),
         published=draft.published or draft.updated,
         updated=draft.updated,

@@ -64,14 +64,16 @@ def mended(document: Document) -> Document:
 
 
 CUT_OFF: Final = "the document is ill-formed: it ends before its last tag, so entries may be missing"
-_LAST_TAG: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
+_ROOT_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
+_ROOT_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
 _TAIL: Final = 100_000
 """Bytes at the end in which the last tag is looked for, before what servers append."""
 
 
 def is_cut_off(body: bytes) -> bool:
     """Whether a document in markup breaks off, as one does that was stored or sent while it was being written."""
-    return _LAST_TAG.search(body, max(0, len(body) - _TAIL)) is None
+    begins = _ROOT_BEGINS.search(body, 0, HEAD_BYTES)
+    return begins is not None and _ROOT_ENDS.search(body, max(0, len(body) - _TAIL)) is None
 
 
 def unclaimed(head: bytes) -> bool:  # noqa: ARG001 - the signature of `Format.sniff`

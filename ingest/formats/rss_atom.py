@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from ingest import text
-from ingest.bounds import newest_entries
+from ingest.bounds import entry_spans, newest_entries
 from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import ParsedFeed
 from ingest.text import language_of
+from ingest.unclosed import apart
 from ingest.urls import absolute, domain_of, is_address, read_address, shown
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
@@ -47,6 +49,8 @@ def read(document: Document) -> ParsedFeed | None:
     parsed = bounded_feedparser.parse(document.body, document.charset)
     if not parsed.get("version") and not parsed.entries:
         return None
+    if parsed.get("bozo") and document.charset in ("utf-8", None):
+        document, parsed = _with_entries_apart(document, parsed)
     feed, url = parsed.feed, document.url
     version = parsed.get("version") or ""
     if version == "atom10":
@@ -75,6 +79,24 @@ def read(document: Document) -> ParsedFeed | None:
         is_cut_off=cut_off,
         left_out=tuple(_get(feed, bounded_feedparser.NOTES) or ()),
     )
+
+
+def _with_entries_apart(document: Document, parsed: Any) -> tuple[Document, Any]:
+    """The document with each ill-formed entry mended by itself, and read again; as it was unless that finds more."""
+    body, count = apart(document.body, entry_spans(document.body))
+    try:
+        again = bounded_feedparser.parse(body, document.charset) if count else parsed
+    except bounded_feedparser.TooMuchError:  # a lenient parser goes deeper
+        return document, parsed
+    if _parts(again.entries) <= _parts(parsed.entries):
+        return document, parsed
+    note = f"the document is ill-formed: {count:,} entries were read by themselves, so that they cost no other"
+    return replace(document, body=body, problems=(*document.problems, note)), again
+
+
+def _parts(entries: Iterable[Mapping[str, Any]]) -> int:
+    """How many ids, titles, links and texts the entries have."""
+    return sum(bool(_text(entry, key).strip()) for entry in entries for key in ("id", "title", "link", "summary"))
 
 
 def _linked(feed: Mapping[str, Any], relation: str) -> str | None:

@@ -36,6 +36,8 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
         ("<title>A</title><description>&amp;lt;p&amp;gt;B&amp;lt;/p&amp;gt;</description>", "summary", "B"),
         ("<title>A &#xD83D;&#xDE00; &#55357;&#56832;</title>", "title", "A 😀 😀"),
         ("<title>A &#xDE00;&#xD83D;</title>", "title", "A \ufffd\ufffd"),
+        ("<title>Ankaraâ€™da TÃ¼rkiye</title>", "title", "Ankara’da Türkiye"),
+        ("<title>São Paulo – Ñandú × 2</title>", "title", "São Paulo – Ñandú × 2"),
     ],
 )
 def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
