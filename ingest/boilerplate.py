@@ -37,6 +37,8 @@ _UNSEEN: Final = re.compile(
     re.IGNORECASE,
 )
 """Classes by which style libraries hide text that is only read aloud, such as `opens in a new window`."""
+_OF_COMMENTS: Final = re.compile(r"comments?-(?:enabled|disabled|open|closed|on|off|allowed)", re.IGNORECASE)
+"""Classes that say whether a page may be commented on; the extractor takes what begins so for comments."""
 _CAPTIONED: Final = re.compile(r"(?:^|[\s_-])(?:image|img|photo|picture|figure|caption)s?(?=$|[\s_-])", re.IGNORECASE)
 """Classes of containers of a picture and its caption."""
 PROSE_CHARS: Final = 100
@@ -170,14 +172,17 @@ def prune(tree: etree._Element) -> None:
 def _straighten(tree: etree._Element) -> None:
     """Remove what an extractor would misread.
 
-    That is an aside that holds the article, tables used for layout, and classes of paragraphs of prose: some editors
-    call each of them `comment-text`.
+    That is an aside that holds the article, tables used for layout, classes of paragraphs of prose (some editors call
+    each of them `comment-text`), and classes that say that a page has comments.
     """
     for paragraph in tree.iter("p"):
         if paragraph.get("class") or paragraph.get("id"):
             line = visible_text(paragraph)
             if len(line) >= PROSE_CHARS and is_sentence(line) and not _is_of_picture(paragraph.get("class") or ""):
                 etree.strip_attributes(paragraph, "class", "id")
+    for element in tree.iter("div", "section", "article", "main"):
+        if (names := (element.get("class") or "").split()) and any(map(_OF_COMMENTS.fullmatch, names)):
+            element.set("class", " ".join(name for name in names if not _OF_COMMENTS.fullmatch(name)))
     for aside in list(tree.iter("aside")):
         aside.tag = "div"  # real asides have been removed by now
     for table in list(tree.iter("table")):

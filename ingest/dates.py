@@ -81,6 +81,8 @@ _RFC_822: Final = re.compile(
     r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) (?:GMT|UTC|Z|([+-])(\d\d)(\d\d))"
 )
 _EPOCH: Final = re.compile(r"(\d{10})(?:\.\d{1,9}|(\d{3}))?")
+_DOT_NET: Final = re.compile(r"\\?/Date\((\d{13})(?:[+-]\d{4})?\)\\?/")
+"""Milliseconds since 1970 as .NET writes them into JSON; the offset behind them changes nothing."""
 _COMPACT_MINUTE: Final = re.compile(r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d")
 
 
@@ -103,6 +105,8 @@ def _common(written: str) -> datetime | None:
 
 def _epoch(written: str) -> datetime | None:
     """Seconds or milliseconds since 1970, unless the number can be a date and time in digits."""
+    if net := _DOT_NET.fullmatch(written):
+        written = net[1]
     match = _EPOCH.fullmatch(written)
     if not match:
         return None

@@ -46,6 +46,9 @@ marks of an encoding that shares hardly a letter with it."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 HEAD_BYTES: Final = 4_096
 """Number of bytes at the beginning of a page in which its encoding is looked for."""
+_PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
+"""A character beyond the first 65,536 as CESU-8 writes it: two halves of three bytes, which UTF-8 forbids. Oracle's
+`UTF8` and Java's modified UTF-8 do."""
 _BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
 BROKEN_SHARE: Final = 0.001
 """Maximum share of broken characters in a page that says it is UTF-8."""
@@ -65,11 +68,21 @@ def mostly_utf8(body: bytes) -> bytes | None:
     try:
         body.decode()
     except UnicodeDecodeError:
+        body = joined(body)
         text = body.decode("utf-8", "replace")
         broken = text.count("\ufffd")
         whole = len(text) - len(body.translate(None, _BEYOND_ASCII)) - broken
         return text.encode() if 4 * broken <= whole else None
     return body
+
+
+def joined(body: bytes) -> bytes:
+    """`body` with each character that is written as two halves in one piece, as UTF-8 writes it."""
+    return _PAIR.sub(lambda pair: _whole_of(pair[0]), body) if b"\xed" in body else body
+
+
+def _whole_of(halves: bytes) -> bytes:
+    return halves.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
 
 
 def decoded(body: bytes, content_type: str | None) -> bytes | str:
@@ -92,10 +105,12 @@ def _as_unicode(body: bytes) -> str | None:
         return body.decode("utf-16", "replace")
     if body.isascii():
         return None
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(body)
-    except UnicodeDecodeError:
-        return None
+    for candidate in (body, joined(body)):
+        try:
+            return codecs.getincrementaldecoder("utf-8")().decode(candidate)
+        except UnicodeDecodeError:
+            continue
+    return None
 
 
 def _labels(body: bytes, content_type: str | None) -> Iterator[str]:

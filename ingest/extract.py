@@ -45,6 +45,7 @@ _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
 _JOINERS: Final = "\u200c\u200d"
 _STAND_INS: Final = "\U00013000\U00013001"
 """Two letters that no news is written in. trafilatura drops the joiners, without which Persian words change."""
+_DAY_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 DATED_ELEMENTS: Final = 30
 """Maximum number of elements below the heading in which the article's date is looked for."""
 SCRIPT_CHARS: Final = 2_000
@@ -251,9 +252,30 @@ def _fill_up(facts: PageFacts, tree: etree._Element, url: str) -> None:
     wanted: dict[str, Any] = {"original_date": True, "extensive_search": False, "outputformat": "%Y-%m-%dT%H:%M:%S%z"}
     metadata = extract_metadata(tree, default_url=url, date_config=wanted, extensive=True)
     if metadata.date and not facts.published:  # trafilatura would accept stated dates that `dates` finds unsure
-        facts.published.append(metadata.date)
+        facts.published.append(_with_time(metadata.date, tree))
     if not facts.authors and metadata.author:
         facts.authors = list(dict.fromkeys(name for each in metadata.author.split(";") for name in names_in(each)))
+
+
+def _with_time(date: str, tree: etree._Element) -> str:
+    """The date with the time that the page gives for the same day, if it gives one: an address holds only the day."""
+    day = date.partition("T")[0]
+    if not date.startswith(f"{day}T00:00:00"):
+        return date
+    times = dict.fromkeys(
+        stated for element in tree.iter("time", "abbr", "span") for stated in _stated_times(element) if day in stated
+    )
+    return next(iter(times)) if len(times) == 1 else date
+
+
+def _stated_times(element: etree._Element) -> Iterator[str]:
+    """The dates with a time in the attributes of an element that states when its article was published."""
+    if element.tag != "time" and element.get("itemprop") != "datePublished":
+        return
+    for name in ("datetime", "content", "title"):
+        value = (element.get(name) or "").strip()
+        if _DAY_AND_TIME.match(value):
+            yield value
 
 
 def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:

@@ -48,7 +48,21 @@ def _is_url(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_is_url)]
+
+
+def _on_one_line(given: str) -> str:
+    return " ".join(given.split())
+
+
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+NAME_CHARS = 1_000
+"""As many as a feed may give as its own title (`ingest.bounds`)."""
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARS),
+    AfterValidator(_on_one_line),
+]
+"""A name, which stands in every article, mail and list: on one line."""
 
 
 RATING_LEAST = 10
@@ -130,14 +144,14 @@ class FeedSpec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: Url
-    title: Text
+    title: Name
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
     site: Url | None = None
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
-    topics: tuple[Text, ...] = ()
+    topics: tuple[Name, ...] = ()
     kind: Kind = "press"
-    owner: Text | None = None
+    owner: Name | None = None
     full_text: FullText = "auto"
     enabled: bool = True
     read: Read = "feed"

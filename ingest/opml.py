@@ -6,6 +6,7 @@ that a list survives being written and read.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +16,18 @@ from lxml import etree
 from pydantic import ValidationError
 
 from ingest.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
-from ingest.urls import shown
+from ingest.urls import article_id, shown
 from newswatch.feed import Feed
 from newswatch.wording import worded
 
 NAMESPACE: Final = "https://newswatch.invalid/opml"
 _DECLARATION: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([\w.:-]{1,40})["'][^>]*\?>""")
+_WIDE: Final = re.compile(r"(?:utf|ucs)[-_]?(?:16|32|2|4)|unicode", re.IGNORECASE)
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
+_END: Final = re.compile(r"</opml\s*>", re.IGNORECASE)
 _FEEDS: Final = ("rss", "atom", "feed", "rdf")
+_FEED_SCHEME: Final = re.compile(r"feed:(?://)?(?=(?P<web>https?:)?)", re.IGNORECASE)
+"""`feed://paper.example/rss` and `feed:https://paper.example/rss`, which browsers once handed to a reader."""
 _OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "fast", "id", "state_media")
 _FALLBACK: Final = ("url", "read")
 _RATING: Final = ("grade", "rated", "why")
@@ -84,43 +89,56 @@ def read_opml(document: bytes) -> Subscriptions:
             return Subscriptions((), (f"the document can't be read: {error}",))
     feeds: dict[str, FeedSpec] = {}
     problems = [] if outlines.feeds else ["the document lists no feed"]
+    if outlines.feeds and not _END.search(text):
+        problems.append("the document ends without </opml>: feeds may be missing")
     problems += [f"{shown(url)}: the outline is not a feed" for url in outlines.others]
     for attributes, folders in outlines.feeds:
         try:
-            spec = _spec(attributes, folders)
+            spec = _spec(attributes, folders, problems)
         except ValidationError as error:
             why = worded(error.errors(include_url=False)[0])
             problems.append(f"{shown(attributes['xmlurl'])}: {why}")
             continue
-        feeds.setdefault(spec.feed().id, spec)
+        known = feeds.setdefault(spec.feed().id, spec)
+        if article_id(known.url) != article_id(spec.url):
+            problems.append(f"{shown(spec.url)}: its id {spec.id} is already that of {shown(known.url)}")
     return Subscriptions(tuple(feeds.values()), tuple(problems))
 
 
 def _decoded(document: bytes) -> str:
     declared = _DECLARATION.match(document)
-    for encoding in (declared[1].decode("ascii") if declared else "utf-8-sig", "utf-8-sig", "utf-16", "latin-1"):
+    stated = declared[1].decode("ascii") if declared else "utf-8-sig"
+    # Without a byte order mark or NULs it is not UTF-16: half of all texts in Latin-1 can be decoded as that.
+    is_wide = document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in document
+    if _WIDE.match(stated):  # the declaration was found byte by byte, so it lies
+        stated = "utf-8-sig"
+    for encoding in (stated, "utf-8-sig", *(("utf-16",) if is_wide else ()), "cp1252"):
         try:
             return _ANY_DECLARATION.sub("", document.decode(encoding)).replace("\x00", "")
         except (UnicodeError, LookupError):
             continue
-    raise AssertionError("latin-1 decodes everything")
+    return document.decode("latin-1")
 
 
-def _spec(attributes: dict[str, str], folders: tuple[str, ...]) -> FeedSpec:
-    """The feed of an outline; invalid optional values are left out, but the URL must be valid."""
+def _spec(attributes: dict[str, str], folders: tuple[str, ...], problems: list[str]) -> FeedSpec:
+    """The feed of an outline; invalid optional values are left out, with a note, but the URL must be valid."""
+    scheme = _FEED_SCHEME.match(attributes["xmlurl"])
+    url = attributes["xmlurl"][scheme.end() :] if scheme else attributes["xmlurl"]
     given: dict[str, Any] = {
-        "url": attributes["xmlurl"].replace("feed://", "http://", 1),
+        "url": f"http://{url}" if scheme and not scheme["web"] else url,
         "title": attributes.get("title") or attributes.get("text") or attributes["xmlurl"],
         "topics": tuple(topic.strip() for topic in attributes.get("category", "").split(",") if topic.strip())
-        or folders,
+        or tuple(dict.fromkeys(folders)),
     }
+    FeedSpec.model_validate(given)
     optional = {"site": attributes.get("htmlurl"), "language": attributes.get("language", "")[:2].lower()}
     optional |= {name: attributes.get(f"nw:{name}") for name in _OWN}
     for name, value in optional.items():
         if value:
             try:
                 FeedSpec.model_validate({**given, name: value})
-            except ValidationError:
+            except ValidationError as error:
+                problems.append(f"{shown(url)}: its {name} is left out: {worded(error.errors(include_url=False)[0])}")
                 continue
             given[name] = value
     more = _list_of(attributes) | _rating_of(attributes) | _fallback_of(attributes)

@@ -28,6 +28,8 @@ class ParsedFeed:
     """The hub that pushes this feed (WebSub), as an address; None: it names none."""
     topic: str | None = None
     """The address under which the hub knows this feed (rel=self)."""
+    is_cut_off: bool = False
+    """The document ends before its last tag, so entries may be missing: the next poll asks for the whole feed."""
     left_out: tuple[str, ...] = ()
     """Those of the problems that report entries which were not read because there were too many."""
 

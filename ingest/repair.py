@@ -16,6 +16,7 @@ from html.entities import html5
 from typing import Final
 
 from ingest.encodings import charset_of, mostly_utf8
+from ingest.unclosed import closed
 from ingest.urls import absolute, shown
 
 DECLARATION_WITHIN: Final = 4_096
@@ -66,6 +67,13 @@ _WIDE: Final = {
     "utf-16-be": re.compile(rb"(?:\x00[\t\n\r ])*\x00<"),
 }
 """How UTF-16 and UTF-32 documents begin. Nothing here could be searched in them byte by byte."""
+_WIDE_MARKS: Final = ("utf-32", "utf-16")
+"""Those of them that are known by their byte order mark."""
+_HALVES: Final = re.compile(
+    rb"&#(?:[xX](?P<high>[dD][89abAB][0-9a-fA-F]{2})|(?P<high_decimal>5[56]\d{3}));"
+    rb"&#(?:[xX](?P<low>[dD][c-fC-F][0-9a-fA-F]{2})|(?P<low_decimal>5[67]\d{3}));"
+)
+"""One character as two references, as programs write it that count in UTF-16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +93,15 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     """
     label = charset_of(content_type)
     problems: list[str] = []
-    if wide := next((codec for codec, begins in _WIDE.items() if begins.match(body)), None):
+    body, wide = _wide(body, problems)
+    if wide:
         body, label = _narrowed(body, wide, problems), None
     body = _from_declaration(body, problems)
     as_utf8 = _as_utf8(body, label, problems)
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
+    body = closed(body, problems)
     plain = body.translate(None, CONTROLS)
     if left_out := len(body) - len(plain):
         problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")
@@ -101,6 +111,15 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     if b"xml:base" in plain:
         plain = _XML_BASE.sub(partial(_whole_base, url, problems), plain)
     return Repaired(plain, tuple(problems), charset)
+
+
+def _wide(body: bytes, problems: list[str]) -> tuple[bytes, str | None]:
+    """`body`, without a byte order mark that is wrong, and its encoding if that has two or four bytes a character."""
+    codec = next((codec for codec, begins in _WIDE.items() if begins.match(body)), None)
+    if codec not in _WIDE_MARKS or "<" in body[:DECLARATION_WITHIN].decode(codec, "ignore"):
+        return body, codec
+    problems.append(f"the document is ill-formed: it has a byte order mark of {codec}, but is not: left out")
+    return _wide(body[4 if codec == "utf-32" else 2 :], problems)
 
 
 def _named(address: bytes) -> bytes:
@@ -140,11 +159,19 @@ def _known(label: str | None) -> str | None:
 
 def _with_characters(body: bytes, problems: list[str]) -> bytes:
     """Replace references to characters that don't exist, because feedparser would drop the whole feed."""
+    body = _HALVES.sub(_in_one, body)
     wrong = sum(not _is_character(reference) for reference in _REFERENCE.finditer(body))
     if not wrong:
         return body
     problems.append(f"{wrong} references to characters that don't exist: shown as \ufffd")
     return _REFERENCE.sub(lambda reference: reference[0] if _is_character(reference) else b"&#xFFFD;", body)
+
+
+def _in_one(halves: re.Match[bytes]) -> bytes:
+    high = int(halves["high"], 16) if halves["high"] else int(halves["high_decimal"])
+    low = int(halves["low"], 16) if halves["low"] else int(halves["low_decimal"])
+    is_pair = 0xD800 <= high < 0xDC00 <= low < 0xE000
+    return b"&#%d;" % (0x10000 + ((high - 0xD800) << 10) + low - 0xDC00) if is_pair else halves[0]
 
 
 def _is_character(reference: re.Match[bytes]) -> bool:
@@ -207,8 +234,8 @@ def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | Non
     elif (whole := mostly_utf8(body)) is None:
         return None
     elif whole is not body:
-        broken = whole.count(_BROKEN) - body.count(_BROKEN)
-        problems.append(f"the document is ill-formed: broken characters ({broken:,}) are shown as \ufffd")
+        if broken := whole.count(_BROKEN) - body.count(_BROKEN):
+            problems.append(f"the document is ill-formed: broken characters ({broken:,}) are shown as \ufffd")
         body = whole
     if stated and _UTF_8.isdisjoint(stated):
         who = "server" if label else "document"

@@ -300,13 +300,10 @@ def _after_success(
         state = replace(state, gaps=(*state.gaps, Gap(state.last_success_at, now))[-GAPS_KEPT:])
     state = with_rhythm(state, parsed.entries if parsed else (), new_entries, now, first)
     state = replace(
-        state,
+        _answer_known(state, outcome, parsed),
         failures=0,
         last_error=None,
         last_success_at=now,
-        etag=validator(outcome.headers.get("etag", state.etag if parsed is None else None)),
-        last_modified=validator(outcome.headers.get("last-modified", state.last_modified if parsed is None else None)),
-        body_hash=outcome.body_hash if isinstance(outcome, Fetched) else state.body_hash,
         entry_ids=tuple(entry.id for entry in parsed.entries) if parsed and parsed.entries else state.entry_ids,
         new_articles=state.new_articles + new_entries,
         outages=ended(state.outages, now),
@@ -322,6 +319,22 @@ def _after_success(
         state = _with_hub(state, outcome, parsed)
     state = _with_health(state, outcome, rolled_over, now)
     return _awake(_due(state, usual_wait(state, outcome, rolled_over, now, settings), now, rng))
+
+
+def _answer_known(state: FeedState, outcome: Fetched | NotModified, parsed: ParsedFeed | None) -> FeedState:
+    """`state` with what the next poll says it has: ETag, Last-Modified and the body's hash.
+
+    Nothing after half a document: its rest would never come.
+    """
+    if parsed is not None and parsed.is_cut_off:
+        return replace(state, etag=None, last_modified=None, body_hash=None)
+    etag, last_modified = (state.etag, state.last_modified) if parsed is None else (None, None)
+    return replace(
+        state,
+        etag=validator(outcome.headers.get("etag", etag)),
+        last_modified=validator(outcome.headers.get("last-modified", last_modified)),
+        body_hash=outcome.body_hash if isinstance(outcome, Fetched) else state.body_hash,
+    )
 
 
 def _after_push(state: FeedState, parsed: ParsedFeed | NotAFeed | None, new_entries: int, now: datetime) -> FeedState:

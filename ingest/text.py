@@ -123,6 +123,22 @@ def from_markup(markup: str) -> str:
     return tidy(_reader().text_of(f"<body>{joined}"))
 
 
+_MANGLED: Final = re.compile("[ÂÃ-ÅÐÑ×ØÙ][\u0080-¿Œ-ž\u02c6-\u2122]|[à-ï][\u0080-¿Œ-ž\u02c6-\u2122]{2}")
+"""What letters and marks look like whose UTF-8 was read as windows-1252."""
+_WINDOWS: Final = {ord(bytes([code]).decode("cp1252", "ignore") or chr(code)): code for code in range(256)}
+"""Characters of windows-1252 → their byte; five bytes have none, and stand for themselves."""
+
+
+def unmangled(text: str) -> str:
+    """`text` without what comes of UTF-8 that was taken for windows-1252 (`Russiaâ€™s`), if all of it is such text."""
+    if not _MANGLED.search(text):
+        return text
+    try:
+        return bytes(_WINDOWS[ord(char)] for char in text).decode()
+    except (KeyError, UnicodeDecodeError):
+        return text
+
+
 def unescape(text: str) -> str:
     """`text` with its character references resolved; a lone ampersand stays."""
     return _ENTITY.sub(lambda match: html.unescape(match.group()), text) if "&" in text else text

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.reader import Reader, ReaderError
 
 from newswatch.errors import ConfigError
 from newswatch.wording import worded
@@ -169,7 +170,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
-    loader = None
+    loader = root = None
     try:
         loader = _UniqueKeyLoader(text)
         root = loader.get_single_node()
@@ -180,12 +181,29 @@ def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ConfigError(path, line, error.problem or "is not YAML") from error
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        # A date such as 2026-13-45, a character that YAML forbids, brackets nested a thousand deep: the line is
-        # unknown.
-        raise ConfigError(path, None, f"holds a value that can't be read: {error}") from error
+        # A character that YAML forbids, a date such as 2026-13-45, brackets nested a thousand deep.
+        if isinstance(error, ReaderError) and (odd := Reader.NON_PRINTABLE.search(text)):
+            line = text.count("\n", 0, odd.start()) + 1
+            raise ConfigError(path, line, f"holds a character that can't be read: {odd[0]!r}") from error
+        why = " ".join(str(error).split())
+        raise ConfigError(path, _line_of_value(root, loader), f"holds a value that can't be read: {why}") from error
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _line_of_value(root: yaml.Node | None, loader: yaml.SafeLoader | None) -> int | None:
+    """The line of the first value that can't be made of what is written; None: it is not a single value's fault."""
+    nodes = [root] if root is not None else []
+    while nodes and loader:
+        node = nodes.pop()
+        nodes += reversed(_parts(node))
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                loader.construct_object(node)
+            except (yaml.YAMLError, ValueError, TypeError, OverflowError):
+                return int(node.start_mark.line) + 1
+    return None
 
 
 _ANCHOR = re.compile(r"(?:^|[\s\[{,:-])&[^\s&]", re.MULTILINE)
@@ -267,7 +285,18 @@ def fault_text(details: ErrorDetails, part: tuple[int | str, ...] = (), *, model
         return f"{field}: {worded(details)}"
     text = repr(given if not isinstance(given, str) else given[: _GIVEN_CHARS + 1])
     text = text if len(text) <= _GIVEN_CHARS + 2 else f"{text[:_GIVEN_CHARS]}…"
-    return f"{field}: {worded(details)} (given: {text}){_meant_value(details)}"
+    return f"{field}: {worded(details)} (given: {text}){_meant_value(details)}{_unquoted(details)}"
+
+
+def _unquoted(details: ErrorDetails) -> str:
+    """What to do about a text that YAML reads as something else: Norway's `NO` is false, a day is a date."""
+    if details["type"] != "string_type" or details["input"] is None:
+        return ""
+    return (
+        "; YAML reads no, off and the like so: put it in quotes"
+        if isinstance(details["input"], bool)
+        else ("; put it in quotes")
+    )
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ MAX_ELEMENTS: Final = 50_000
 _ELEMENT: Final = re.compile(rb"<\w")
 _BLANKS: Final = re.compile(rb"\s{100,}")
 _RELATION: Final = re.compile(r"https?://www\.iana\.org/assignments/(?:link-)?relations?/", re.IGNORECASE)
-_KEPT: Final = frozenset({"id", "link"})
+_KEPT: Final = frozenset({"id", "link", "published", "updated", "created"})
 """Elements where an empty one must not replace an earlier one."""
 _ELEMENTS: Final = f"it has more than {MAX_ELEMENTS:,} elements"
 _ATTRIBUTES: Final = f"an element has more than {MAX_ATTRIBUTES} attributes: the others were not read"
@@ -86,6 +86,7 @@ class _Bounded:
     feeddata: dict[str, Any]
     namespaces_in_use: dict[str, str]
     guidislink: bool
+    inentry: int
     title_depth: int
     _elements = 0
     _title_depth_outside = -1
@@ -141,6 +142,25 @@ class _Bounded:
     def _end_source(self) -> None:
         super()._end_source()  # type: ignore[misc]
         self.title_depth = self._title_depth_outside
+
+    def _start_image(self, attrs_d: dict[str, Any]) -> None:
+        """A picture in an entry has its own title (RSS 0.91), which would be taken for the entry's."""
+        outside = self.title_depth
+        super()._start_image(attrs_d)  # type: ignore[misc]
+        if self.inentry:
+            self._title_depth_outside, self.title_depth = outside, 0  # 0: no title is stored
+
+    def _end_image(self) -> None:
+        super()._end_image()  # type: ignore[misc]
+        if self.inentry:
+            self.title_depth = self._title_depth_outside
+
+    def _start_media_description(self, _attrs_d: dict[str, Any]) -> None:
+        """The caption of a picture or film, which feedparser takes for the entry's own text."""
+        self.push("media_description", 1)  # type: ignore[attr-defined]
+
+    def _end_media_description(self) -> None:
+        self.pop("media_description")
 
     def _add_tag(self, term: str, scheme: str, label: str) -> None:
         """Keep only the last category: none is used, and feedparser compares each with all before it."""

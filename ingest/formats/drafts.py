@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from ingest import dates
+from ingest import dates, text
 from ingest.apart import named
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
@@ -79,7 +79,11 @@ def plausible(when: datetime, what: str, now: datetime, problems: list[str]) -> 
 
 
 def link_of(given: str, base: str | None, what: str, problems: list[str]) -> str | None:
-    """`given` as an address, resolved against `base`; None with a note in `problems` if it is not one."""
+    """`given` as an address, resolved against `base`; None with a note in `problems` if it is not one.
+
+    Character references are resolved: publishers escape addresses once too often, in JSON too (`&#038;`).
+    """
+    given = text.unescape(given)
     if not given.strip():
         return None
     if _BROKEN_SCHEME.match(given):
@@ -156,9 +160,9 @@ def _entry(draft: Draft, language: str | None) -> Entry:
     return Entry(
         id=storable(draft.guid),
         url=link,
-        title=storable(draft.title, draft.problems),
-        summary=storable(draft.summary, draft.problems),
-        content=storable(draft.content, draft.problems),
+        title=storable(text.unmangled(draft.title), draft.problems),
+        summary=storable(text.unmangled(draft.summary), draft.problems),
+        content=storable(text.unmangled(draft.content), draft.problems),
         authors=tuple(storable(author, draft.problems) for author in draft.authors),
         published=draft.published or draft.updated,
         updated=draft.updated,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -60,6 +61,19 @@ def mended(document: Document) -> Document:
     """A markup document in a form that a parser can read (`ingest.repair`), with the repairs in its problems."""
     result = repaired(document.body, url=document.url, content_type=document.content_type)
     return replace(document, body=result.body, charset=result.charset, problems=(*document.problems, *result.problems))
+
+
+CUT_OFF: Final = "the document is ill-formed: it ends before its last tag, so entries may be missing"
+_ROOT_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
+_ROOT_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
+_TAIL: Final = 100_000
+"""Bytes at the end in which the last tag is looked for, before what servers append."""
+
+
+def is_cut_off(body: bytes) -> bool:
+    """Whether a document in markup breaks off, as one does that was stored or sent while it was being written."""
+    begins = _ROOT_BEGINS.search(body, 0, HEAD_BYTES)
+    return begins is not None and _ROOT_ENDS.search(body, max(0, len(body) - _TAIL)) is None
 
 
 def unclaimed(head: bytes) -> bool:  # noqa: ARG001 - the signature of `Format.sniff`

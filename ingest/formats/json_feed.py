@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from ingest import bounds, text
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of, storable
 from ingest.formats.format import Document, Format, MediaType
+from ingest.formats.loose_json import loaded
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute, is_address, read_address
@@ -17,8 +19,6 @@ from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
 
 _TEXTS: Final = ("id", "url", "title", "content_html", "content_text", "summary", "date_published", "date_modified")
-MAX_DIGITS: Final = 1_000
-"""Maximum digits of a whole number; Python reads at most 4,300, and would reject the whole document."""
 
 
 def sniff(head: bytes) -> bool:
@@ -29,17 +29,23 @@ def sniff(head: bytes) -> bool:
 def cut(body: bytes) -> bounds.Cut:
     """The JSON Feed in `body` cut down to its newest `bounds.MAX_ENTRIES` items; unchanged if it has no more."""
     try:
-        data = json.loads(_decoded(body))
+        data, _ = loaded(body)
     except (ValueError, RecursionError):
         return bounds.Cut(body)
-    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
-        return bounds.Cut(body)
-    items = data["items"]
-    if len(items) <= bounds.MAX_ENTRIES:
+    items = _items(data)
+    if items is None or len(items) <= bounds.MAX_ENTRIES:
         return bounds.Cut(body)
     kept, by = bounds.newest([_written_date(item) for item in items])
     newest = [item for number, item in enumerate(items) if number in kept]
     return bounds.Cut(json.dumps(data | {"items": newest}).encode(), len(items) - bounds.MAX_ENTRIES, by)
+
+
+def _items(data: Any) -> list[Any] | None:
+    """The feed's items; None if there are none. PHP makes an object of a list that has lost an item."""
+    items = data.get("items") if isinstance(data, dict) else None
+    if isinstance(items, dict) and all(map(str.isdigit, items)):
+        return list(items.values())
+    return items if isinstance(items, list) else None
 
 
 def _written_date(item: Any) -> datetime | None:
@@ -51,21 +57,22 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     """The JSON Feed in the document, or why it is not one."""
     url = document.url
     try:
-        data = json.loads(_decoded(document.body), parse_int=_whole)
+        data, slips = loaded(document.body)
     except (ValueError, RecursionError) as error:
         return NotAFeed(url, f"it begins like JSON but is not JSON: {error}")
-    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
+    listed = _items(data)
+    if listed is None:
         return NotAFeed(url, "it is JSON, but not a JSON Feed: there is no list `items`")
-    problems = [*document.problems]
+    problems = [*document.problems, *slips]
     version = _str(data, "version")
     if "jsonfeed.org/version/" not in version:
         problems.append("the document does not state its version of JSON Feed")
     language = language_of(_str(data, "language"))
     site = absolute(_address(data, "home_page_url"), url)
     hints = hints_of(_str(data, "language"), url, document.country)
-    items = [item for item in data["items"] if isinstance(item, dict)]
-    if len(items) < len(data["items"]):
-        problems.append(f"{len(data['items']) - len(items)} items are not objects: dropped")
+    items = [item for item in listed if isinstance(item, dict)]
+    if len(items) < len(listed):
+        problems.append(f"{len(listed) - len(items)} items are not objects: dropped")
     drafts = drafted(items, lambda item: _draft(item, site or url, document.now, hints), problems)
     return ParsedFeed(
         url=url,
@@ -88,20 +95,14 @@ def _hub(data: dict[str, Any]) -> str | None:
     return None
 
 
-def _decoded(body: bytes) -> str:
-    """Its text; JSON Feeds are in UTF-8, a few in UTF-16. Broken characters become U+FFFD."""
-    return body.decode(json.detect_encoding(body), "replace")
-
-
 def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) -> Draft:
-    draft = Draft(guid=_str(item, "id").strip(), title=one_line(text.unescape(_str(item, "title"))))
+    draft = Draft(guid=_str(item, "id").strip(), title=one_line(_plain(item, "title")))
     draft.link = link_of(_address(item, "url"), base, "url", draft.problems)
     draft.link = draft.link or link_of(_address(item, "external_url"), base, "external_url", draft.problems)
     markup = _str(item, "content_html")
     draft.content = text.from_markup(markup) if markup else tidy(_str(item, "content_text"))
-    draft.summary = tidy(_str(item, "summary"))
-    names = (_str(author, "name") for author in (*_dicts(item, "authors"), *_dicts(item, "author")))
-    draft.authors = authors_of(names, draft.problems)
+    draft.summary = tidy(_plain(item, "summary"))
+    draft.authors = authors_of((*_names(item, "authors"), *_names(item, "author")), draft.problems)
     draft.date_as_written = _str(item, "date_published") or _str(item, "date_modified")
     draft.published = dated(_str(item, "date_published"), "date_published", now, hints, draft.problems)
     draft.updated = dated(_str(item, "date_modified"), "date_modified", now, hints, draft.problems)
@@ -111,16 +112,27 @@ def _draft(item: dict[str, Any], base: str | None, now: datetime, hints: Hints) 
     return draft
 
 
-def _dicts(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def _names(data: dict[str, Any], key: str) -> Iterator[str]:
+    """The names of authors, each an object or, against the standard, a string."""
     value = data.get(key)
-    return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, dict)]
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, dict):
+            yield _str(each, "name")
+        elif isinstance(each, str):
+            yield storable(each)
+
+
+def _plain(data: dict[str, Any], key: str) -> str:
+    """A plain text; many publishers put markup or character references into it."""
+    value = _str(data, key)
+    return text.from_markup(value) if text.looks_like_markup(value) else text.unescape(value)
 
 
 def _str(data: dict[str, Any], key: str) -> str:
     """A string, or a number as a string: JSON Feed 1.0 allowed numbers as ids."""
     value = _value(data, key)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+        return "" if isinstance(value, float) and math.isinf(value) else str(value)
     return storable(value) if isinstance(value, str) else ""
 
 
@@ -141,11 +153,6 @@ def _value(data: dict[str, Any], key: str) -> Any:
 def _unreadable(data: dict[str, Any], keys: Iterable[str]) -> list[str]:
     """A note for each of the keys whose value is not text."""
     return [f"{key} is not text: dropped" for key in keys if isinstance(_value(data, key), dict | list | bool)]
-
-
-def _whole(digits: str) -> int | str:
-    """A whole number; with more digits than Python reads, the text as written."""
-    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 JSON_FEED: Final = Format(

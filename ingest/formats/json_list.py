@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
+from dataclasses import replace
 from typing import Any, Final
 
 from ingest.formats.format import Document, Format, MediaType, unclaimed
 from ingest.formats.listed import listed
+from ingest.formats.loose_json import loaded
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.zones import hints_of
-
-_GUARD: Final = re.compile(r"^\s*(?:\)\]\}',?|while\(1\);|for\(;;\);|[\w$.]{1,60}\()\s*(?=[\[{])")
-"""What some servers put before JSON so that it can't be run as a script, and the call of JSONP."""
-
-
-def loaded(body: bytes) -> Any:
-    """The JSON in `body`, also behind a guard or in a call.
-
-    Raises:
-        ValueError, RecursionError: it is not JSON.
-    """
-    written = body.decode(json.detect_encoding(body), "replace")
-    begun = _GUARD.sub("", written, count=1)
-    return json.JSONDecoder().raw_decode(begun.lstrip())[0] if begun != written else json.loads(written)
 
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
@@ -34,9 +20,10 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
 
     url, rule = document.url or "", document.rule
     try:
-        data = loaded(document.body)
+        data, problems = loaded(document.body)
     except (ValueError, RecursionError) as error:
         return NotAFeed(url, f"it is not JSON: {error}")
+    document = replace(document, problems=(*document.problems, *problems))
     hints = hints_of(None, url, document.country)
     if rule is not None:
         items = rules.in_json(data, url, rule, Reader(hints, document.now), document.now)

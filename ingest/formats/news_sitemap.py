@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ingest import text
 from ingest.bounds import newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
-from ingest.formats.format import Document, Format, MediaType, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
 from ingest.urls import absolute
@@ -43,11 +43,13 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
-    problems = [*document.problems]
+    cut_off = is_cut_off(document.body)
+    problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
     if root.getroottree().parser.error_log:
         problems.append("the document is ill-formed")
     drafts = drafted(items, lambda item: _draft(item, document), problems)
-    return ParsedFeed(url, "news sitemap", name, None, language, **finish(drafts, language, problems))
+    made = finish(drafts, language, problems)
+    return ParsedFeed(url, "news sitemap", name, None, language, **made, is_cut_off=cut_off)
 
 
 def _local_name(element: etree._Element) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from ingest import text
-from ingest.bounds import newest_entries
+from ingest.bounds import entry_spans, newest_entries
 from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
-from ingest.formats.format import Document, Format, MediaType, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import ParsedFeed
 from ingest.text import language_of
+from ingest.unclosed import apart
 from ingest.urls import absolute, domain_of, is_address, read_address, shown
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
@@ -47,6 +49,8 @@ def read(document: Document) -> ParsedFeed | None:
     parsed = bounded_feedparser.parse(document.body, document.charset)
     if not parsed.get("version") and not parsed.entries:
         return None
+    if parsed.get("bozo") and document.charset in ("utf-8", None):
+        document, parsed = _with_entries_apart(document, parsed)
     feed, url = parsed.feed, document.url
     version = parsed.get("version") or ""
     if version == "atom10":
@@ -56,7 +60,8 @@ def read(document: Document) -> ParsedFeed | None:
     base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, document.country)
     language = language_of(_text(feed, "language"))
-    problems = [*document.problems, *_document_problems(parsed)]
+    cut_off = is_cut_off(document.body)
+    problems = [*document.problems, *([CUT_OFF] if cut_off else []), *_document_problems(parsed)]
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, document.now, hints), problems)
     hours, days = _skipped(document.body)
     return ParsedFeed(
@@ -71,8 +76,27 @@ def read(document: Document) -> ParsedFeed | None:
         skip_days=days,
         hub=_linked(feed, "hub"),
         topic=_linked(feed, "self"),
+        is_cut_off=cut_off,
         left_out=tuple(_get(feed, bounded_feedparser.NOTES) or ()),
     )
+
+
+def _with_entries_apart(document: Document, parsed: Any) -> tuple[Document, Any]:
+    """The document with each ill-formed entry mended by itself, and read again; as it was unless that finds more."""
+    body, count = apart(document.body, entry_spans(document.body))
+    try:
+        again = bounded_feedparser.parse(body, document.charset) if count else parsed
+    except bounded_feedparser.TooMuchError:  # a lenient parser goes deeper
+        return document, parsed
+    if _parts(again.entries) <= _parts(parsed.entries):
+        return document, parsed
+    note = f"the document is ill-formed: {count:,} entries were read by themselves, so that they cost no other"
+    return replace(document, body=body, problems=(*document.problems, note)), again
+
+
+def _parts(entries: Iterable[Mapping[str, Any]]) -> int:
+    """How many ids, titles, links and texts the entries have."""
+    return sum(bool(_text(entry, key).strip()) for entry in entries for key in ("id", "title", "link", "summary"))
 
 
 def _linked(feed: Mapping[str, Any], relation: str) -> str | None:
@@ -100,7 +124,7 @@ def _draft(entry: Mapping[str, Any], base: str | None, now: datetime, hints: Hin
     if draft.link and _is_home(draft.link) and is_address(draft.guid) and _is_page_of(draft.guid, draft.link):
         draft.problems.append(f"link {shown(draft.link)} is the site's home: the id, an address on the site, is used")
         draft.link = read_address(draft.guid).url
-    draft.summary = _plain(entry, "summary")
+    draft.summary = _plain(entry, "summary") or _plain(entry, "media_description")
     contents = [_plain_detail(detail) for detail in _get(entry, "content") or () if _is_text(detail)]
     draft.content = max(contents, key=len, default="")
     draft.authors = _authors(entry, draft.problems)
@@ -146,7 +170,10 @@ def _plain_detail(detail: Mapping[str, Any]) -> str:
     value = _text(detail, "value")
     if _text(detail, "type") == LITERAL:
         return tidy(value)
-    if "html" in _text(detail, "type") or text.looks_like_markup(value):
+    is_escaped_twice = "&lt;" in value and "<" not in value and bool(_PAGE_MARKUP.search(text.unescape(value)))
+    if is_escaped_twice:
+        value = text.unescape(value)
+    if is_escaped_twice or "html" in _text(detail, "type") or text.looks_like_markup(value):
         value = text.from_markup(value)
     return tidy(text.unescape(value))
 
@@ -170,7 +197,7 @@ def _entry_link(entry: Mapping[str, Any], base: str | None, problems: list[str])
         given = [next((_text(e, "href") for e in _get(entry, "links") or () if "html" in _text(e, "type")), "")]
     if not any(link.strip() for link in given):  # Atom's content may be elsewhere (RFC 4287, 4.1.3.2)
         given = [next((_text(e, "src") for e in _get(entry, "content") or () if "html" in _text(e, "type")), "")]
-    links = (link_of(text.unescape(link), base, "link", problems) for link in given)
+    links = (link_of(link, base, "link", problems) for link in given)
     return next((link for link in links if link), None)
 
 

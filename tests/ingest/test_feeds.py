@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from ingest.feeds import KINDS, load_feeds
+from ingest.feeds import KINDS, FeedSpec, load_feeds
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 
@@ -113,3 +114,10 @@ def test_every_source_of_the_shipped_list_has_a_grade_with_its_reason() -> None:
     state = {feed.title for feed in feeds if feed.state_media}
     assert {"TASS (English)", "Anadolu Ajansı", "Al Jazeera English"} <= state
     assert all(feed.reliability and feed.reliability.grade not in "A" for feed in feeds if feed.state_media)
+
+
+def test_a_name_is_on_one_line_and_no_book() -> None:
+    """It is kept with every article of the feed."""
+    assert FeedSpec(url="https://a.example/rss", title=" A\n  B ", topics=("x\ty",)).title == "A B"
+    with pytest.raises(ValidationError, match="at most 1000 characters"):
+        FeedSpec(url="https://a.example/rss", title="A" * 1_001)

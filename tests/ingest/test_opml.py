@@ -64,6 +64,41 @@ def test_an_encoding_that_is_none_costs_no_list(encoding: str) -> None:
     assert [spec.url for spec in found.feeds] == ["https://b.example/"]
 
 
+@pytest.mark.parametrize("length", [0, 1])
+@pytest.mark.parametrize(
+    "declared", ["", '<?xml version="1.0" encoding="utf-8"?>', '<?xml version="1.0" encoding="UTF-16"?>']
+)
+def test_a_list_in_latin_1_is_not_taken_for_utf16(declared: str, length: int) -> None:
+    """Half of such files, those of an even length, were said to list no feed."""
+    outline = "<outline text='Zeitung für München' xmlUrl='https://a.example/rss'/>"
+    found = read_opml(f"{declared}<opml><body>{outline}{' ' * length}</body></opml>".encode("latin-1"))
+    assert [(spec.title, spec.url) for spec in found.feeds] == [("Zeitung für München", "https://a.example/rss")]
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("feed:https://a.example/rss", "https://a.example/rss"),
+        ("feed://a.example/rss", "http://a.example/rss"),
+        ("FEED://https://a.example/rss", "https://a.example/rss"),
+        ("https://a.example/?u=feed://b.example", "https://a.example/?u=feed://b.example"),
+    ],
+)
+def test_an_address_that_was_meant_for_a_reader_is_one(given: str, url: str) -> None:
+    found = read_opml(f"<opml><body><outline text='A' xmlUrl='{given}'/></body></opml>".encode())
+    assert [spec.url for spec in found.feeds] == [url]
+
+
+def test_what_is_left_out_of_a_list_is_told() -> None:
+    outline = (
+        "<outline text='{}' nw:id='one' nw:enabled='perhaps' htmlUrl='ftp://a.example' xmlUrl='https://a.example/{}'/>"
+    )
+    found = read_opml(f"<opml><body>{outline.format('A', 1)}{outline.format('B', 2)}".encode())
+    assert [spec.title for spec in found.feeds] == ["A"]
+    told = "\n".join(found.problems)
+    assert all(word in told for word in ("</opml>", "enabled", "site", "'https://a.example/2': its id one is already"))
+
+
 @pytest.mark.parametrize("document", [b"", b"junk", b"\xff\xfe\x00", b"<opml/>"])
 def test_a_list_without_feeds_says_so(document: bytes) -> None:
     assert read_opml(document).problems == ("the document lists no feed",)

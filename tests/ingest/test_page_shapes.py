@@ -37,6 +37,7 @@ def read(body: str, lang: str = "en") -> Extracted:
     "body",
     [
         f"<main>{H1}<aside class=story>{paragraphs(LINES)}</aside></main>{COOKIES}",
+        f"{H1}<div class='comments-enabled story'>{paragraphs(LINES)}</div>",
         f"<table><tr><td><a href=/a>A</a></td><td>{H1}{paragraphs(LINES)}</td><td>Most read</td></tr></table>",
         f"<main>{H1}"
         + "".join(f"<p class={name}-text>{x}</p>" for name, x in zip(CLASSES, LINES, strict=True))
@@ -53,7 +54,7 @@ def read(body: str, lang: str = "en") -> Extracted:
         f"<article>{H1}" + paragraphs(LINES).replace("navy", "navy<span class=u-visually-hidden> (link)</span>")
         + "</article>",
     ],
-    ids=["aside", "table", "classes", "paid", "figure", "photo", "card", "sr-only", "hidden"],
+    ids=["aside", "comments-enabled", "table", "classes", "paid", "figure", "photo", "card", "sr-only", "hidden"],
 )  # fmt: skip
 def test_the_article_and_nothing_else(body: str) -> None:
     found = read(body)
@@ -108,3 +109,22 @@ def test_a_date_is_read_below_the_heading_and_never_guessed(line: str, day: int 
     today = "<header><div>Tuesday, 1 September 2026</div></header>"
     found = read(f"{today}<article>{H1}{line}{paragraphs(LINES)}</article>").published
     assert (found.day if found else None) == day
+
+
+@pytest.mark.parametrize(
+    ("stated", "when"),
+    [
+        ("<time datetime='2026-08-30T13:55:00-07:00'>Sunday</time>", datetime(2026, 8, 30, 20, 55, tzinfo=UTC)),
+        (
+            "<abbr itemprop=datePublished title='2026-08-30T03:55:00Z'>x</abbr>",
+            datetime(2026, 8, 30, 3, 55, tzinfo=UTC),
+        ),
+        ("<time datetime='2026-08-29T13:55:00Z'>Saturday</time>", datetime(2026, 8, 30, tzinfo=UTC)),
+        ("<time datetime='2026-08-30T01:00Z'>a</time><time datetime='2026-08-30T02:00Z'>b</time>", None),
+    ],
+)
+def test_a_day_in_the_address_takes_its_time_from_the_page(stated: str, when: datetime | None) -> None:
+    """AndyTheFactory/newspaper4k#26: the day of the address went before the minute on the page."""
+    page = f"<html><body>{H1}{stated}{paragraphs(LINES)}</body></html>"
+    found = extract(page, url="https://www.courier.example/2026/08/30/frigate-leaves", now=NOW)
+    assert found.published == (when or datetime(2026, 8, 30, tzinfo=UTC))

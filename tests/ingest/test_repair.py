@@ -167,7 +167,18 @@ def test_a_packed_feed_that_is_damaged_or_too_large_says_so() -> None:
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.parametrize("body", [b"&" * 500_000, b"<![CDATA[" * 60_000, b"<!--" * 100_000, b"<?xml " * 90_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"&" * 500_000,
+        b"<![CDATA[" * 60_000,
+        b"<!--" * 100_000,
+        b"<?xml " * 90_000,
+        b"<item><title><![CDATA[A</title></item>" * 50_000,
+        b"<![CDATA[</item><item>" * 50_000,
+        b"<!--</item><item>" * 50_000,
+    ],
+)
 def test_a_document_of_faults_costs_little(body: bytes) -> None:
     began = time.monotonic()
     repaired(b"<rss>" + body)

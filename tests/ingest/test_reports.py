@@ -301,6 +301,7 @@ def test_sitemaps_without_a_namespace_and_in_cdata() -> None:
         ("Wed, Oct 09 2019 00:00:00 GMT", (2019, 10, 9)),
         ("Sunday, June 30, 2013 - 00:00", (2013, 6, 30)),
         ("Tue,", None),
+        ("/Date(1788048000000+0200)/", (2026, 8, 30)),
     ],
 )
 def test_dates_of_other_readers(written: str, day: tuple[int, int, int] | None) -> None:

@@ -441,6 +441,14 @@ def test_a_page_is_not_tried_before_its_server_allows_it() -> None:
 # ── lists that are not feeds ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_half_a_document_is_asked_for_whole() -> None:
+    """With its ETag sent back, a server that had cached it while it was written would answer 304 for the rest."""
+    tags = {"etag": '"1"', "last-modified": "Wed, 14 Jan 2026 10:00:00 GMT"}
+    state = poll(steady(), fetched(tags), parsed(1, is_cut_off=True))
+    assert (state.etag, state.last_modified, state.body_hash) == (None, None, None)
+    assert poll(state, fetched(tags), parsed(1, 2)).etag == '"1"'
+
+
 def test_a_list_that_shows_less_than_half_is_failing_at_the_third_poll_and_well_again_when_it_is_whole() -> None:
     page = replace(FEED, read="page")
 

@@ -42,6 +42,14 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
         ("things:\n  - name: [a\n", 3, "expected"),
         ("", 1, "must be keys with values"),
         ("- a\n", 1, "must be keys with values"),
+        (
+            "things:\n  - name: NO\n",
+            2,
+            "must be text (given: False); YAML reads no, off and the like so: put it in quotes",
+        ),
+        ("things:\n  - name: 2026-08-30\n", 2, "; put it in quotes"),
+        ("things:\n  - name: a\n  - name: 2026-13-45\n", 3, "month must be in 1..12"),
+        ("things:\n  - name: a\n  - name: b\x07\n", 3, "holds a character that can't be read: '\\x07'"),
     ],
 )
 def test_what_is_wrong_names_its_line(tmp_path: Path, text: str, line: int, told: str) -> None:

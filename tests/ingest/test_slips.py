@@ -1,0 +1,107 @@
+"""Slips of publishing programs that other readers' bug reports tell of: nothing is lost, nothing is taken for another.
+
+The inputs are our own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.encodings import decoded
+from ingest.parse import parse
+from ingest.parsed import NotAFeed, ParsedFeed
+from tests.ingest.test_reports import NOW, URL, feed, rss
+
+LINK = "<link>https://courier.example/1</link>"
+
+
+def test_a_caption_is_not_the_text_of_an_entry() -> None:
+    """nmdias/FeedKit#125 wants it for YouTube; newspapers put the picture's caption there."""
+    caption = "<media:content url='https://c.example/p.jpg' medium='image'><media:description>Longer than the text"
+    caption += "</media:description></media:content>"
+    description = "<title>A</title><description>Text</description>"
+    for item in (caption + description, description + caption):
+        assert (rss(item).summary, rss(item).content) == ("Text", "")
+    assert rss(f"<title>A</title><media:group>{caption}</media:group>").summary == "Longer than the text"
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "value"),
+    [
+        (f"<title>A</title><image><title>P</title></image>{LINK}", "title", "A"),
+        (f"<image><title>P</title></image><title>A</title>{LINK}", "title", "A"),
+        ("<title>A</title><pubDate>2026-08-30</pubDate><pubDate/>", "published", datetime(2026, 8, 30, tzinfo=UTC)),
+        ("<title>A</title><description>&amp;lt;p&amp;gt;B&amp;lt;/p&amp;gt;</description>", "summary", "B"),
+        ("<title>A &#xD83D;&#xDE00; &#55357;&#56832;</title>", "title", "A 😀 😀"),
+        ("<title>A &#xDE00;&#xD83D;</title>", "title", "A \ufffd\ufffd"),
+        ("<title>Ankaraâ€™da TÃ¼rkiye</title>", "title", "Ankara’da Türkiye"),
+        ("<title>São Paulo – Ñandú × 2</title>", "title", "São Paulo – Ñandú × 2"),
+    ],
+)
+def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
+    """Ranchero-Software/NetNewsWire#4527; a picture's title, an empty second date, UTF-16 in references."""
+    assert getattr(rss(item), field) == value
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\x00\x00"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_wrong_byte_order_mark_costs_nothing(mark: bytes, encoding: str) -> None:
+    document = f"<rss version='2.0'><channel><item><title>Łódź</title>{LINK}</item></channel></rss>"
+    found = parse(mark + document.encode(encoding), url=URL, now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert [entry.title for entry in found.entries] == ["Łódź"]
+
+
+def test_a_character_in_two_halves_is_one() -> None:
+    """CESU-8, which Oracle and Java write: one emoji, and the whole feed was read as windows-1252."""
+    document = f"<rss version='2.0'><channel><item><title>A @</title>{LINK}</item></channel></rss>"
+    halves = document.replace("@", "\ud83d\ude00").encode("utf-8", "surrogatepass")
+    found = parse(halves, url=URL, now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert (found.entries[0].title, found.problems) == ("A 😀", ())
+    assert decoded(halves, None) == document.replace("@", "😀")
+
+
+ITEM = '{"id": "1", "url": "https://courier.example/?a=1&#038;b=2", "title": "<b>A</b>, B", "authors": ["Eva Mayer"]'
+
+
+@pytest.mark.parametrize(
+    ("items", "after"),
+    [
+        (f"[{ITEM}}}]", ""),
+        (f'[{ITEM}, "x": ",]",}},]', ""),
+        (f'[{ITEM}, "summary": "One\n\ttwo"}}]', ""),
+        (f"[{ITEM}}}]", "\n<!-- cached -->"),
+        (f'{{"0": {ITEM}}}, "2": null}}', ""),
+    ],
+)
+def test_json_with_slips(items: str, after: str) -> None:
+    """NSHipster/nshipster.com#38, FreshRSS/FreshRSS#7170, kurtmckee/feedparser#439; PHP's list that lost an item."""
+    document = f'{{"version": "https://jsonfeed.org/version/1.1", "items": {items}}}{after}'
+    [entry] = feed(document).entries
+    assert (entry.id, entry.url, entry.title) == ("1", "https://courier.example/?a=1&b=2", "A, B")
+    assert entry.authors == ("Eva Mayer",)
+
+
+def test_half_of_a_json_feed_is_none_and_odd_numbers_are_no_ids() -> None:
+    half = parse(b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "ti', url=URL, now=NOW)
+    assert isinstance(half, NotAFeed)
+    assert "not JSON" in half.reason
+    ids = ("NaN", "1e999", "9" * 5_000, "-Infinity")
+    items = ", ".join(f'{{"id": {name}, "title": "{number}"}}' for number, name in enumerate(ids))
+    assert [entry.id[:7] for entry in feed(f'{{"items": [{items}]}}').entries] == ["sha256:"] * 4
+
+
+@pytest.mark.parametrize("after", ["", "\n<!-- cached in 0.1 s -->\x00", "<script>x()</script>"])
+def test_a_document_that_breaks_off_says_so(after: str) -> None:
+    """Its first entries are read; see `test_schedule` for the rest."""
+    whole = f"<rss version='2.0'><channel><title>C</title><item><title>A</title>{LINK}</item></channel></rss>"
+    news = "<n:news xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'><n:title>A</n:title></n:news>"
+    sitemap = f"<urlset><url><loc>https://courier.example/1</loc>{news}</url></urlset>"
+    for document in (whole, sitemap):
+        assert not feed(document + after).is_cut_off
+        half = feed(document[: document.rindex("</")] + after)
+        assert (half.is_cut_off, half.entries[0].title) == (True, "A")
+        assert any("ends before its last tag" in problem for problem in half.problems)

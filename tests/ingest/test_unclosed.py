@@ -1,0 +1,68 @@
+"""An entry that leaves something open costs itself at most: the entries beside it keep their ids and words."""
+
+from __future__ import annotations
+
+import pytest
+
+from ingest.unclosed import closed
+from newswatch.entry import Entry
+from tests.ingest.test_reports import feed
+
+RSS = "<rss version='2.0' xmlns:dc='http://purl.org/dc/elements/1.1/'><channel><title>C</title>{}</channel></rss>"
+ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><title>C</title><id>urn:c</id>{}</feed>"
+ITEM = (
+    "<item><title>Title {n}</title><link>https://courier.example/{n}</link><guid isPermaLink='false'>g{n}</guid>"
+    "<dc:creator>Eva Mayer</dc:creator><description>Text {n}</description></item>"
+)
+ENTRY = (
+    "<entry><id>g{n}</id><title>Title {n}</title><link href='https://courier.example/{n}'/>"
+    "<summary>Text {n}</summary></entry>"
+)
+
+
+def said(entry: Entry) -> tuple[str, str | None, str, str]:
+    return entry.id, entry.url, entry.title, entry.summary
+
+
+WHOLE = [(f"g{n}", f"https://courier.example/{n}", f"Title {n}", f"Text {n}") for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("part", "broken"),
+    [
+        ("</title>", ""),
+        ("</link>", ""),
+        ("</guid>", ""),
+        ("</description>", ""),
+        ("</dc:creator>", ""),
+        ("<title>", "<title><![CDATA["),
+        ("<description>", "<description><![CDATA[<p>"),
+        ("</description>", "</description><!-- a note"),
+        ("</item>", "</b></item>"),
+        ("</item>", "<</item>"),
+    ],
+)
+def test_what_an_item_leaves_open_costs_no_other(part: str, broken: str, place: int) -> None:
+    """Without an end of the first title, all entries were lost, and the feed was called by what they said."""
+    items = "".join(ITEM.format(n=n).replace(part, broken if n == place else part, 1) for n in (1, 2, 3))
+    found = feed(RSS.format(items))
+    assert found.title == "C"
+    assert [said(entry) for entry in found.entries] == WHOLE
+    assert any("ill-formed" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize("end", ["</title>", "</id>", "</summary>"])
+def test_what_an_entry_of_atom_leaves_open_costs_no_other(end: str) -> None:
+    entries = "".join(ENTRY.format(n=n).replace(end, "" if n == 2 else end, 1) for n in (1, 2, 3))
+    assert [said(entry) for entry in feed(ATOM.format(entries)).entries] == WHOLE
+
+
+def test_what_is_closed_stays_as_it_is() -> None:
+    for body in (
+        RSS.format(f"<!-- {ITEM}{ITEM} -->{ITEM}"),
+        RSS.format(ITEM.replace("Text", "<![CDATA[a <!-- b]]>")),
+        RSS.format(ITEM.replace("Text", "<![CDATA[use </item> to end it]]>")),
+    ):
+        problems: list[str] = []
+        assert (closed(body.encode(), problems), problems) == (body.encode(), [])
