@@ -263,7 +263,7 @@ def test_a_filter_that_matches_nothing_is_named_with_what_was_meant(client: Test
 @pytest.mark.parametrize("wrong", ["from=yesterday", "from=2026-02-31", "more=colour"])
 def test_a_day_or_facet_that_is_none_is_told(client: TestClient, wrong: str) -> None:
     answer = client.get(f"/news/?q=NATO&{wrong}", follow_redirects=True)
-    assert "not a date" in answer.text or answer.status_code == 400
+    assert "is no day" in answer.text or answer.status_code == 400
 
 
 def test_a_new_saved_search_must_say_whether_it_means_the_name_or_the_word(page: Page, client: TestClient) -> None:
