@@ -43,6 +43,10 @@ class Pristine:
     _templates: list[Any] = field(default_factory=list)
     _held: dict[str, list[int]] = field(default_factory=dict)
     """The sequence numbers of each index that holds what was furnished."""
+    _is_clean: bool = False
+    """Whether `clean` was the last to look: the templates are as they were."""
+    _is_untouched: bool = False
+    """Whether it has found every index as it was, too."""
 
     def names(self) -> Names:
         """Names whose indices are in place, and empty but for what was furnished."""
@@ -55,9 +59,12 @@ class Pristine:
             self.furnish(self._names)
             numbers = self._numbers(indices(self.es, self._names.prefix))
             self._held = {index: those for index, those in numbers.items() if set(those) != {NEVER_WRITTEN}}
-        prefix = self._names.prefix
-        set_up(self.es, self._names, self._settings(self._names))
-        self._indices, self._templates = indices(self.es, prefix), templates(self.es, prefix)
+        if not self._is_untouched:
+            set_up(self.es, self._names, self._settings(self._names))
+            prefix = self._names.prefix
+            self._indices = indices(self.es, prefix)
+            self._templates = self._templates if self._is_clean else templates(self.es, prefix)
+        self._is_clean = self._is_untouched = False
         return self._names
 
     def clean(self) -> None:
@@ -75,6 +82,8 @@ class Pristine:
             self._discard(self._names)
         else:
             delete(self.es, touched)
+            self._is_clean = True
+            self._is_untouched = not touched and found.keys() == self._indices.keys()
 
     def end(self) -> None:
         """Delete everything."""
@@ -83,7 +92,7 @@ class Pristine:
 
     def _discard(self, names: Names) -> None:
         remove(self.es, names.prefix)
-        self._names = None
+        self._names, self._is_clean, self._is_untouched = None, False, False
 
     def _settings(self, names: Names) -> Settings:
         return Settings(elasticsearch_url=self.url, index_prefix=names.prefix)

@@ -75,14 +75,12 @@ def read(path: Path) -> Module:
     return Module(ast.get_docstring(tree), frozenset(imported), tuple(str(node.value) for node in strings))
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_says_what_it_is(path: Path) -> None:
-    assert read(path).docstring
+def test_every_module_says_what_it_is() -> None:
+    assert [path for path in modules() if not read(path).docstring] == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_ships_does_without_benchmarks_tests_and_tools(path: Path) -> None:
-    assert not read(path).imported & {"benchmarks", "tests", "tools"}
+def test_what_ships_does_without_benchmarks_tests_and_tools() -> None:
+    assert [path for path in modules() if read(path).imported & {"benchmarks", "tests", "tools"}] == []
 
 
 SHIPPED_TOPICS = re.compile(r"\b(nato|counter.?terrorism)\b|--ct\b", re.IGNORECASE)

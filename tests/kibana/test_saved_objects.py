@@ -213,9 +213,10 @@ def fields_named(definition: Any = DEFINITION) -> Iterator[tuple[str, str, str]]
                 yield f"panel {panel.id}", str(panel.data_view), field
 
 
-@pytest.mark.parametrize(("where", "view", "field"), sorted(set(fields_named())))
-def test_every_field_is_in_the_mapping(where: str, view: str, field: str) -> None:
-    assert mapped(DEFINITION.data_views[view].index, field), f"{where}: {field}"
+def test_every_field_is_in_the_mapping() -> None:
+    named = sorted(set(fields_named()))
+    assert [each for each in named if not mapped(DEFINITION.data_views[each[1]].index, each[2])] == []
+    assert len(named) > 200
 
 
 def test_what_is_counted_apart_can_be() -> None:

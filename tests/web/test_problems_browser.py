@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
 
 from newswatch.problems import KINDS, Problem
 from store import bulk
@@ -47,16 +48,17 @@ def looked_at(browser: Browser, site: Site, width: int, scheme: str, name: str, 
         found[path] = [f"{v['id']}: {v['nodes'][0]['html']}" for v in axe.response["violations"]]
         if tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             found[path].append("the page is wider than the screen")
-        keep_for_looking(tab.screenshot(full_page=True), f"{name}-{len(found)}-{width}-{scheme}")
+        keep_for_looking(tab, f"{name}-{len(found)}-{width}-{scheme}")
     context.close()
     found["console"] = faults
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
-def keep_for_looking(picture: bytes, name: str) -> None:
+def keep_for_looking(tab: Tab, name: str) -> None:
+    """Take a picture of the whole page, if that is asked for."""
     if folder := os.environ.get("NEWSWATCH_LOOK"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / f"{name}.png").write_bytes(picture)
+        tab.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @pytest.fixture
