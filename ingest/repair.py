@@ -30,6 +30,11 @@ _SKIPPED: Final = (
 )
 """What is not a raw ampersand. References to characters that don't exist are handled separately."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
+_RAW_LESS: Final = re.compile(rb"<(?=[\s\d=])")
+"""A sign that no tag begins with: `5 < 6`."""
+_LESS_OUTSIDE: Final = re.compile(
+    rb"(?P<kept><!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*))|" + _RAW_LESS.pattern, re.DOTALL
+)
 CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 """Characters that no XML document may contain."""
 _ENTITY: Final = b"<!ENTITY"
@@ -192,7 +197,7 @@ def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]
 def _mended(body: bytes, problems: list[str]) -> bytes:
     """Correct the references; but keep the body if that would create a declaration of entities."""
     noted: list[str] = []
-    mended = _with_ampersands(_BAD_REFERENCE.sub(b"", body), noted)
+    mended = _with_less_signs(_with_ampersands(_BAD_REFERENCE.sub(b"", body), noted), noted)
     if mended.count(_ENTITY) > body.count(_ENTITY):
         return body
     problems += noted
@@ -243,6 +248,15 @@ def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | Non
     if declared and declared[2].decode().lower() not in _UTF_8:
         body = declared[1] + b"utf-8" + body[declared.end(2) :]
     return body
+
+
+def _with_less_signs(body: bytes, problems: list[str]) -> bytes:
+    if not _RAW_LESS.search(body):
+        return body
+    mended = _LESS_OUTSIDE.sub(lambda found: found["kept"] or b"&lt;", body)
+    if mended != body:
+        problems.append('the document is ill-formed: it has "<" that begin no tag: read as signs')
+    return mended
 
 
 def _with_ampersands(body: bytes, problems: list[str]) -> bytes:

@@ -58,6 +58,17 @@ def test_what_an_entry_of_atom_leaves_open_costs_no_other(end: str) -> None:
     assert [said(entry) for entry in feed(ATOM.format(entries)).entries] == WHOLE
 
 
+@pytest.mark.parametrize(
+    ("part", "broken"), [("</loc>", ""), ("</n:title>", ""), ("<n:title>", "<n:title><![CDATA["), ("Title", "5 < 6")]
+)
+def test_what_a_sitemap_leaves_open_costs_no_other(part: str, broken: str) -> None:
+    url = "<url><loc>https://courier.example/{n}</loc><n:news><n:title>Title {n}</n:title></n:news></url>"
+    urls = "".join(url.format(n=n).replace(part, broken if n == 2 else part, 1) for n in (1, 2, 3))
+    found = feed(f"<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'>{urls}</urlset>").entries
+    assert [entry.url for entry in found] == [url for _, url, _, _ in WHOLE]
+    assert [entry.title for entry in found] == ["Title 1", f"{'5 < 6' if part == 'Title' else 'Title'} 2", "Title 3"]
+
+
 def test_what_is_closed_stays_as_it_is() -> None:
     for body in (
         RSS.format(f"<!-- {ITEM}{ITEM} -->{ITEM}"),
