@@ -39,7 +39,7 @@ MAX_BYTES: Final = 5_000_000
 """Maximum size of an article page; a larger page is refused unread."""
 MAX_DEPTH: Final = 256
 """How deep libxml2 reads nested elements; it drops what follows."""
-RULES_VERSION: Final = 3
+RULES_VERSION: Final = 4
 """Version of the rules here; another version may extract another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
