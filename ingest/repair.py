@@ -15,7 +15,7 @@ from html import unescape
 from html.entities import html5
 from typing import Final
 
-from ingest.encodings import charset_of, mostly_utf8
+from ingest.encodings import SAID_BY_DEFAULT, charset_of, guessed, mostly_utf8
 from ingest.unclosed import closed
 from ingest.urls import absolute, shown
 
@@ -103,6 +103,8 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
         body, label = _narrowed(body, wide, problems), None
     body = _from_declaration(body, problems)
     as_utf8 = _as_utf8(body, label, problems)
+    if as_utf8 is None and not body.isascii():
+        as_utf8 = _by_its_bytes(body, label, problems)
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
@@ -257,6 +259,22 @@ def _with_less_signs(body: bytes, problems: list[str]) -> bytes:
     if mended != body:
         problems.append('the document is ill-formed: it has "<" that begin no tag: read as signs')
     return mended
+
+
+def _by_its_bytes(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
+    """`body` in UTF-8, if it is in another script than its encoding has, as server and document state it; else None."""
+    declared = _ENCODING.match(body)
+    stated = [name for name in (label, declared[2].decode() if declared else None) if name]
+    if any(_known(name) not in (None, *SAID_BY_DEFAULT) for name in stated[:1]):
+        return None
+    codec = guessed(body)
+    if codec is None:
+        return None
+    others = [known for name in stated[1:] if (known := _known(name)) and known not in SAID_BY_DEFAULT]
+    codec = next(iter(others), codec)
+    said = f"is said to be {stated[0]}, but " if stated else "does not say its encoding: "
+    problems.append(f"the document {said}it is {codec}: read as that")
+    return _narrowed(body, codec, problems)
 
 
 def _with_ampersands(body: bytes, problems: list[str]) -> bytes:
