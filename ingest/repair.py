@@ -227,6 +227,15 @@ def _narrowed(body: bytes, codec: str, problems: list[str]) -> bytes:
     return narrow[: stated.start(2)] + b"utf-8" + narrow[stated.end(2) :] if stated else narrow
 
 
+def in_utf8(body: bytes, charset: str | None) -> bytes | None:
+    """A repaired document in UTF-8, from `charset`, or else what it declares; None if that is no encoding."""
+    if charset == "utf-8" or body.isascii():
+        return body
+    declared = _ENCODING.search(body, 0, DECLARATION_WITHIN)
+    codec = charset or _known(declared[2].decode() if declared else None)
+    return _narrowed(body, codec, []) if codec else None
+
+
 def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
     """`body` with a correct declaration if it is UTF-8; None if it is another encoding.
 

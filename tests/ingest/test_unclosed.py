@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from ingest.unclosed import closed
 from newswatch.entry import Entry
-from tests.ingest.test_reports import feed
+from tests.ingest.test_reports import NOW, URL, feed
 
 RSS = "<rss version='2.0' xmlns:dc='http://purl.org/dc/elements/1.1/'><channel><title>C</title>{}</channel></rss>"
 ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><title>C</title><id>urn:c</id>{}</feed>"
@@ -50,6 +52,15 @@ def test_what_an_item_leaves_open_costs_no_other(part: str, broken: str, place: 
     assert found.title == "C"
     assert [said(entry) for entry in found.entries] == WHOLE
     assert any("ill-formed" in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize(("label", "declared"), [("windows-1251", ""), ("", "windows-1251"), ("", "koi8-r")])
+def test_so_it_is_in_other_encodings(label: str, declared: str) -> None:
+    items = "".join(ITEM.format(n=n).replace("Title", "Саммит") for n in (1, 2, 3)).replace("</title>", "", 1)
+    document = f"<?xml version='1.0'{f' encoding={declared!r}' if declared else ''}?>{RSS.format(items)}"
+    found = parse(document.encode(label or declared), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert [entry.title for entry in found.entries] == ["Саммит 1", "Саммит 2", "Саммит 3"]
 
 
 @pytest.mark.parametrize("end", ["</title>", "</id>", "</summary>"])
