@@ -27,6 +27,7 @@ from newswatch import config
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Level
 from newswatch.config import Source
+from newswatch.countries import iso_country
 from newswatch.errors import ConfigError, NewswatchError
 from store.documents import dump
 
@@ -117,7 +118,8 @@ class AlertSpec(BaseModel):
         tuple[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")], ...], _at_most("languages")
     ] = ()
     countries: Annotated[
-        tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...], _at_most("countries")
+        tuple[Annotated[str, BeforeValidator(iso_country), StringConstraints(pattern=r"^[A-Z]{2}$")], ...],
+        _at_most("countries"),
     ] = ()
     sources: Annotated[tuple[Text, ...], _at_most("sources")] = ()
     kinds: Annotated[tuple[Text, ...], _at_most("kinds")] = ()

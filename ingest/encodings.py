@@ -46,6 +46,14 @@ marks of an encoding that shares hardly a letter with it."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 HEAD_BYTES: Final = 4_096
 """Number of bytes at the beginning of a page in which its encoding is looked for."""
+SAID_BY_DEFAULT: Final = frozenset({"ascii", "cp1252", "iso8859-1", "iso8859-15", "latin-1", "utf-8"})
+"""Encodings that servers and editors state for texts in any; for UTF-8 that is none, too."""
+_MARKUP: Final = re.compile(rb"<[^<>]{0,2000}>|&#?\w{1,10};")
+_HIGH_RUN: Final = re.compile(rb"[\x80-\xff]{3,}")
+_GUESSED_FROM: Final = 200_000
+_SAMPLE: Final = 5_000
+"""Bytes that an encoding is guessed from, of the first `_GUESSED_FROM`."""
+_BEYOND_LATIN: Final = "\u0370"
 _PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 """A character beyond the first 65,536 as CESU-8 writes it: two halves of three bytes, which UTF-8 forbids. Oracle's
 `UTF8` and Java's modified UTF-8 do."""
@@ -76,6 +84,24 @@ def mostly_utf8(body: bytes) -> bytes | None:
     return body
 
 
+def guessed(body: bytes) -> str | None:
+    """The encoding of a text in another script than the Latin one, by its bytes; None if it is not such a text.
+
+    In Latin text, letters beyond ASCII stand alone; in Cyrillic, Greek, Arabic or Chinese, nearly all are.
+    """
+    text = _MARKUP.sub(b" ", body[:_GUESSED_FROM])
+    runs = _HIGH_RUN.findall(text)
+    high = len(text) - len(text.translate(None, _BEYOND_ASCII))
+    if sum(map(len, runs)) < 0.6 * high or high < 20:
+        return None
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(text[:_SAMPLE] if len(runs) > 200 else b" ".join(runs)[:_SAMPLE]).best()
+    letters = [char for char in str(best or "") if char.isalpha() and not char.isascii()]
+    foreign = sum(char >= _BEYOND_LATIN for char in letters)
+    return best.encoding if best and letters and foreign >= 0.9 * len(letters) else None
+
+
 def joined(body: bytes) -> bytes:
     """`body` with each character that is written as two halves in one piece, as UTF-8 writes it."""
     return _PAIR.sub(lambda pair: _whole_of(pair[0]), body) if b"\xed" in body else body
@@ -91,6 +117,9 @@ def decoded(body: bytes, content_type: str | None) -> bytes | str:
     if unicode_text is not None:
         return unicode_text
     for codec in _labels(body, content_type):
+        # A wrong UTF-8 is left to the parser, as is no label at all.
+        if codec in SAID_BY_DEFAULT and codec != "utf-8" and (other := guessed(body)):
+            return body.decode(other, "replace")
         text = _read(body, codec)
         if text is not None:
             return text

@@ -19,6 +19,7 @@ from ingest import boilerplate, bounds, dates, text, walls
 from ingest.authors import names_in
 from ingest.encodings import decoded
 from ingest.extracted import Extracted
+from ingest.shallow import shallow
 from ingest.structured import PageFacts, read_facts
 from ingest.text import language_of
 from ingest.titles import Titles, choose_title, site_label
@@ -37,8 +38,8 @@ for _library in ("trafilatura", "htmldate"):
 MAX_BYTES: Final = 5_000_000
 """Maximum size of an article page; a larger page is refused unread."""
 MAX_DEPTH: Final = 256
-"""How deep libxml2 reads nested elements; it drops what lies deeper."""
-RULES_VERSION: Final = 3
+"""How deep libxml2 reads nested elements; it drops what follows."""
+RULES_VERSION: Final = 4
 """Version of the rules here; another version may extract another text from the same page."""
 _TAG_BYTES: Final = re.compile(rb"<[A-Za-z]")
 _TAG_TEXT: Final = re.compile(r"<[A-Za-z]")
@@ -117,7 +118,10 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
         return Extracted("", "", status="empty", problems=("it is not a text page",))
     problems: list[str] = []
     if _depth(tree) >= MAX_DEPTH:
-        problems.append(f"elements are nested {MAX_DEPTH} deep: what lies deeper was not read")
+        problems.append(f"elements are nested more than {MAX_DEPTH} deep: the tags of the inner ones were not read")
+        # As Latin-1 each byte is a character, and back again: which encoding it is, the parser finds out.
+        flat = shallow(body) if isinstance(body, str) else shallow(body.decode("latin-1")).encode("latin-1")
+        tree = trafilatura.load_html(flat) if flat else tree
     facts = read_facts(tree, url)
     _fill_up(facts, tree, url)
     h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 from ingest.css import RuleError, check_css
 from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.config import Source
+from newswatch.countries import iso_country
 from newswatch.errors import ConfigError
 from newswatch.feed import Fallback, Feed, FullText, Rating, Read, Rule
 from newswatch.reliability import Grade
@@ -147,7 +148,7 @@ class FeedSpec(BaseModel):
     title: Name
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
     site: Url | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    country: Annotated[str, BeforeValidator(iso_country), StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
     language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")] | None = None
     topics: tuple[Name, ...] = ()
     kind: Kind = "press"

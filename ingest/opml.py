@@ -16,7 +16,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from ingest.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
-from ingest.urls import article_id, shown
+from ingest.urls import article_id, shown, without_feed_scheme
 from newswatch.feed import Feed
 from newswatch.wording import worded
 
@@ -26,8 +26,6 @@ _WIDE: Final = re.compile(r"(?:utf|ucs)[-_]?(?:16|32|2|4)|unicode", re.IGNORECAS
 _ANY_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _END: Final = re.compile(r"</opml\s*>", re.IGNORECASE)
 _FEEDS: Final = ("rss", "atom", "feed", "rdf")
-_FEED_SCHEME: Final = re.compile(r"feed:(?://)?(?=(?P<web>https?:)?)", re.IGNORECASE)
-"""`feed://paper.example/rss` and `feed:https://paper.example/rss`, which browsers once handed to a reader."""
 _OWN: Final = ("country", "kind", "owner", "full_text", "enabled", "fast", "id", "state_media")
 _FALLBACK: Final = ("url", "read")
 _RATING: Final = ("grade", "rated", "why")
@@ -122,10 +120,9 @@ def _decoded(document: bytes) -> str:
 
 def _spec(attributes: dict[str, str], folders: tuple[str, ...], problems: list[str]) -> FeedSpec:
     """The feed of an outline; invalid optional values are left out, with a note, but the URL must be valid."""
-    scheme = _FEED_SCHEME.match(attributes["xmlurl"])
-    url = attributes["xmlurl"][scheme.end() :] if scheme else attributes["xmlurl"]
+    url = without_feed_scheme(attributes["xmlurl"])
     given: dict[str, Any] = {
-        "url": f"http://{url}" if scheme and not scheme["web"] else url,
+        "url": url,
         "title": attributes.get("title") or attributes.get("text") or attributes["xmlurl"],
         "topics": tuple(topic.strip() for topic in attributes.get("category", "").split(",") if topic.strip())
         or tuple(dict.fromkeys(folders)),

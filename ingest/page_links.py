@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.formats.format import Format
 from ingest.formats.registry import feed_types, looks_like_a_feed
-from ingest.urls import absolute
+from ingest.urls import absolute, without_feed_scheme
 
 
 class _Links:
@@ -70,5 +70,5 @@ def _read_links(page: bytes | str, formats: Sequence[Format]) -> _Links:
 
 def _absolute(hrefs: Iterable[str], links: _Links, url: str | None) -> tuple[str, ...]:
     base = absolute(links.base, url) or url
-    links_to = (absolute(href, base) for href in hrefs)
+    links_to = (absolute(without_feed_scheme(href), base) for href in hrefs)
     return tuple(dict.fromkeys(link for link in links_to if link))

@@ -15,7 +15,7 @@ from html import unescape
 from html.entities import html5
 from typing import Final
 
-from ingest.encodings import charset_of, mostly_utf8
+from ingest.encodings import SAID_BY_DEFAULT, charset_of, guessed, mostly_utf8
 from ingest.unclosed import closed
 from ingest.urls import absolute, shown
 
@@ -30,6 +30,11 @@ _SKIPPED: Final = (
 )
 """What is not a raw ampersand. References to characters that don't exist are handled separately."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
+_RAW_LESS: Final = re.compile(rb"<(?=[\s\d=])")
+"""A sign that no tag begins with: `5 < 6`."""
+_LESS_OUTSIDE: Final = re.compile(
+    rb"(?P<kept><!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*))|" + _RAW_LESS.pattern, re.DOTALL
+)
 CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 """Characters that no XML document may contain."""
 _ENTITY: Final = b"<!ENTITY"
@@ -98,6 +103,8 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
         body, label = _narrowed(body, wide, problems), None
     body = _from_declaration(body, problems)
     as_utf8 = _as_utf8(body, label, problems)
+    if as_utf8 is None and not body.isascii():
+        as_utf8 = _by_its_bytes(body, label, problems)
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
@@ -192,7 +199,7 @@ def _whole_base(url: str | None, problems: list[str], attribute: re.Match[bytes]
 def _mended(body: bytes, problems: list[str]) -> bytes:
     """Correct the references; but keep the body if that would create a declaration of entities."""
     noted: list[str] = []
-    mended = _with_ampersands(_BAD_REFERENCE.sub(b"", body), noted)
+    mended = _with_less_signs(_with_ampersands(_BAD_REFERENCE.sub(b"", body), noted), noted)
     if mended.count(_ENTITY) > body.count(_ENTITY):
         return body
     problems += noted
@@ -220,6 +227,15 @@ def _narrowed(body: bytes, codec: str, problems: list[str]) -> bytes:
     return narrow[: stated.start(2)] + b"utf-8" + narrow[stated.end(2) :] if stated else narrow
 
 
+def in_utf8(body: bytes, charset: str | None) -> bytes | None:
+    """A repaired document in UTF-8, from `charset`, or else what it declares; None if that is no encoding."""
+    if charset == "utf-8" or body.isascii():
+        return body
+    declared = _ENCODING.search(body, 0, DECLARATION_WITHIN)
+    codec = charset or _known(declared[2].decode() if declared else None)
+    return _narrowed(body, codec, []) if codec else None
+
+
 def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
     """`body` with a correct declaration if it is UTF-8; None if it is another encoding.
 
@@ -243,6 +259,31 @@ def _as_utf8(body: bytes, label: str | None, problems: list[str]) -> bytes | Non
     if declared and declared[2].decode().lower() not in _UTF_8:
         body = declared[1] + b"utf-8" + body[declared.end(2) :]
     return body
+
+
+def _with_less_signs(body: bytes, problems: list[str]) -> bytes:
+    if not _RAW_LESS.search(body):
+        return body
+    mended = _LESS_OUTSIDE.sub(lambda found: found["kept"] or b"&lt;", body)
+    if mended != body:
+        problems.append('the document is ill-formed: it has "<" that begin no tag: read as signs')
+    return mended
+
+
+def _by_its_bytes(body: bytes, label: str | None, problems: list[str]) -> bytes | None:
+    """`body` in UTF-8, if it is in another script than its encoding has, as server and document state it; else None."""
+    declared = _ENCODING.match(body)
+    stated = [name for name in (label, declared[2].decode() if declared else None) if name]
+    if any(_known(name) not in (None, *SAID_BY_DEFAULT) for name in stated[:1]):
+        return None
+    codec = guessed(body)
+    if codec is None:
+        return None
+    others = [known for name in stated[1:] if (known := _known(name)) and known not in SAID_BY_DEFAULT]
+    codec = next(iter(others), codec)
+    said = f"is said to be {stated[0]}, but " if stated else "does not say its encoding: "
+    problems.append(f"the document {said}it is {codec}: read as that")
+    return _narrowed(body, codec, problems)
 
 
 def _with_ampersands(body: bytes, problems: list[str]) -> bytes:

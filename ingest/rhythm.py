@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ingest.fetched import Fetched, NotModified
@@ -24,6 +25,7 @@ RATE_MEMORY_S: Final = 43_200
 UNKNOWN_RATE: Final = 0.2
 """New entries an hour that a feed without a known rhythm is taken to have: polled every half an hour, and less and less
 as nothing comes."""
+_NOT_FRESH: Final = re.compile(r"(?:^|,)\s*no-(?:cache|store)\s*(?:,|$)")
 _MAX_AGE: Final = re.compile(r"\bmax-age\s*=\s*\"?([0-9]{1,10})")
 
 
@@ -116,19 +118,31 @@ def _every(seconds: float) -> str:
 
 
 def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) -> Wait | None:
-    """The wait in Cache-Control, or else Expires (RFC 9111), limited to our longest interval."""
+    """The wait in Cache-Control, or else Expires (RFC 9111, 4.2.1), limited to our longest interval."""
     control = headers.get("cache-control", "").lower()
     max_age = _MAX_AGE.search(control)
-    if max_age:
-        seconds: float | None = float(max_age[1]) - _age(headers)
-    elif "no-cache" in control or "no-store" in control:
+    if _NOT_FRESH.search(control):
         seconds = None
+    elif max_age:
+        seconds = float(max_age[1]) - _age(headers)
     else:
-        seconds = retry_after_s(headers.get("expires"), now) if "," in headers.get("expires", "") else None
+        seconds = _until_expiry(headers, now)
     if not seconds or seconds <= 0:
         return None
     seconds = min(seconds, settings.poll_max_interval_s)
     return Wait(seconds, f"the server calls its answer fresh for {durations.long(seconds)}", asked=True)
+
+
+def _until_expiry(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds until Expires, by the server's own clock: some write their local time as GMT, hours ahead of ours."""
+    expires, date = headers.get("expires", ""), headers.get("date", "")
+    if "," not in expires:
+        return None
+    try:
+        theirs = parsedate_to_datetime(date) if date else now
+        return retry_after_s(expires, theirs.replace(tzinfo=theirs.tzinfo or UTC))
+    except (ValueError, TypeError, OverflowError, IndexError):  # there is no list of what a hostile date raises
+        return retry_after_s(expires, now)
 
 
 def fresh_s(headers: Mapping[str, str], now: datetime, settings: Settings) -> int | None:

@@ -7,6 +7,7 @@ and is not used beyond `MAX_STEPS`.
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -67,7 +68,8 @@ def read_rules(body: bytes, agent: str) -> Rules:
     cut = len(body) > MAX_BYTES
     if cut:
         body = body[:MAX_BYTES].rpartition(b"\n")[0]
-    every = body.decode("utf-8-sig", "replace").splitlines()
+    is_wide = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    every = body.decode("utf-16" if is_wide else "utf-8-sig", "replace").splitlines()
     lines = _own_lines(every, _token(agent))
     sitemaps = tuple(dict.fromkeys(named[1] for line in every if (named := _SITEMAP.match(line))))[:MOST_SITEMAPS]
     return Rules(Protego.parse("\n".join(["User-agent: *", *lines])), len(lines), sitemaps, cut)

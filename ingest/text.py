@@ -131,7 +131,7 @@ _WINDOWS: Final = {ord(bytes([code]).decode("cp1252", "ignore") or chr(code)): c
 
 def unmangled(text: str) -> str:
     """`text` without what comes of UTF-8 that was taken for windows-1252 (`Russiaâ€™s`), if all of it is such text."""
-    if not _MANGLED.search(text):
+    if text.isascii() or not _MANGLED.search(text):
         return text
     try:
         return bytes(_WINDOWS[ord(char)] for char in text).decode()

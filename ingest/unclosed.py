@@ -14,9 +14,9 @@ from xml.parsers import expat
 if TYPE_CHECKING:
     from lxml import etree
 
-_ENTRY: Final = rb"(?:[\w.-]{1,30}:)?(?:item|entry)"
+_ENTRY: Final = rb"(?:[\w.-]{1,30}:)?(?:item|entry|url)"
 _OVER: Final = re.compile(
-    rb"</" + _ENTRY + rb"\s{0,20}>\s{0,200}<(?:" + _ENTRY + rb"[\s>]|/(?:channel|feed|rss|rdf:RDF)\s{0,20}>)"
+    rb"</" + _ENTRY + rb"\s{0,20}>\s{0,200}<(?:" + _ENTRY + rb"[\s>]|/(?:channel|feed|rss|rdf:RDF|urlset)\s{0,20}>)"
 )
 """The end of an entry that another entry, or the end of the feed, follows."""
 _OPENED: Final = re.compile(rb"<(?P<name>[A-Za-z][\w.:-]{0,40})(?:\s[^<>]{0,300})?>\s{0,50}\Z")
@@ -25,9 +25,10 @@ _SECTION, _COMMENT = b"<![CDATA[", b"<!--"
 _PARTS: Final = frozenset(
     {"title", "link", "guid", "id", "pubdate", "published", "updated", "description", "summary", "content", "encoded"}
     | {"category", "author", "creator", "date", "comments", "enclosure", "thumbnail", "group", "source"}
+    | {"loc", "lastmod", "news", "image", "video"}
 )
 """Local names of what an entry consists of, in lower case; none belongs inside another."""
-_PLAIN: Final = frozenset({"title", "link", "guid", "id", "pubdate", "published", "updated", "creator", "date"})
+_PLAIN: Final = frozenset({"title", "link", "guid", "id", "pubdate", "published", "updated", "creator", "date", "loc"})
 """Those of them that hold a text without elements."""
 
 

@@ -73,6 +73,7 @@ _USER_ENCODED: Final = re.compile(r"[^A-Za-z0-9._~!$%&'()*+,-]+")
 """Characters that each part of an address may not contain unencoded: the percent-encode sets of the WHATWG URL standard
 (1.3). `%`, `|` and brackets may stay: a server that wrote `|` may not know the address with `%7C`."""
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_FEED_SCHEME: Final = re.compile(r"\s*feed:(?://)?(?=(?P<web>https?:)?)", re.IGNORECASE)
 _BARE: Final = re.compile(r"[^\s/?#:@]+\.[^\s/?#:@]+(?::\d+)?(?:[/?#]|$)|localhost(?::\d+)?(?:[/?#]|$)")
 """A host with a dot, and possibly a port, in place of the scheme."""
 _DOTS: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
@@ -137,8 +138,17 @@ def is_address(text: str | None) -> bool:
         return False
 
 
+def without_feed_scheme(text: str) -> str:
+    """`text` without the scheme by which browsers once handed a feed to a reader: `feed:https://…`, `feed://…`."""
+    found = _FEED_SCHEME.match(text)
+    if not found:
+        return text
+    return text[found.end() :] if found["web"] else f"http://{text[found.end() :]}"
+
+
 def with_scheme(text: str) -> str:
     """An address as people type it, with the `https://` that it lacks; unchanged if it has no host with a dot."""
+    text = without_feed_scheme(text)
     bare = text.strip()
     return f"https://{bare}" if _BARE.match(bare) else text
 

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from newswatch.countries import iso_country
 from newswatch.languages import gathered, known_as, languages
 
 _OFFSETS: Final = """
@@ -110,9 +111,8 @@ def hints_of(language: str | None, url: str | None, country: str | None = None) 
     region = _REGION.search(tag)
     domain = _TOP_LEVEL.search(_host(url))
     named = country or (region[1] if region else None) or (domain[1] if domain else None)
-    code = named.upper() if named else None
     primary = re.split(r"[-_]", tag)[0].lower()
-    return Hints("GB" if code == "UK" else code, primary or None)
+    return Hints(iso_country(named.upper()) if named else None, primary or None)
 
 
 def _host(url: str | None) -> str:

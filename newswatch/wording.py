@@ -51,6 +51,7 @@ _WORDED: Final[Mapping[str, Callable[[Context], str]]] = {
     "string_pattern_mismatch": lambda said: _PATTERNS.get(said["pattern"], f"must match {said['pattern']}"),
     "timezone_aware": lambda _: "must have a time zone, such as 2027-01-31T18:00Z",
     "none_required": lambda _: "must be empty",
+    "string_unicode": lambda _: "has half of a character (a surrogate without its other half)",
 }
 """Pydantic's error type → our words; see https://docs.pydantic.dev/latest/errors/validation_errors/."""
 

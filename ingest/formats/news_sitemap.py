@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ingest import text
-from ingest.bounds import newest_entries
+from ingest.bounds import entry_spans, newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
+from ingest.unclosed import apart
 from ingest.urls import absolute
 from ingest.zones import hints_of
 from newswatch.plain_text import one_line
@@ -28,28 +29,45 @@ def sniff(head: bytes) -> bool:
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The news of the sitemap. A sitemap without news is not a feed; an index names its sitemaps."""
-    from lxml import etree
-
     url = document.url
-    root = etree.fromstring(
-        document.body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
-    )
+    root = tree_of(document.body)
     if root is None:
         return NotAFeed(url, "it begins like a sitemap but is not XML")
     if _local_name(root) == "sitemapindex":
         locations = (absolute(loc.text, url) for loc in root.iter("{*}loc"))
         return NotAFeed(url, "it is an index of sitemaps, not a feed", tuple(link for link in locations if link))
-    items = [node for node in root.iter("{*}url") if node.find("{*}news") is not None]
+    items = _with_news(root)
+    is_ill_formed = bool(root.getroottree().parser.error_log)
+    if is_ill_formed:
+        items = max(items, _with_news(_apart(document.body)), key=len)
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
     cut_off = is_cut_off(document.body)
     problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
-    if root.getroottree().parser.error_log:
+    if is_ill_formed:
         problems.append("the document is ill-formed")
     drafts = drafted(items, lambda item: _draft(item, document), problems)
     made = finish(drafts, language, problems)
     return ParsedFeed(url, "news sitemap", name, None, language, **made, is_cut_off=cut_off)
+
+
+def tree_of(body: bytes) -> etree._Element | None:
+    """The document's root, as far as it is understood; None if it is not XML."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
+    return etree.fromstring(body, parser)
+
+
+def _apart(body: bytes) -> etree._Element | None:
+    """The root of an ill-formed sitemap whose entries were mended one by one."""
+    mended_body, count = apart(body, entry_spans(body))
+    return tree_of(mended_body) if count else None
+
+
+def _with_news(root: etree._Element | None) -> list[etree._Element]:
+    return [] if root is None else [node for node in root.iter("{*}url") if node.find("{*}news") is not None]
 
 
 def _local_name(element: etree._Element) -> str:
@@ -71,8 +89,10 @@ def _inner(found: etree._Element | None) -> str:
 
 
 def _title(written: str) -> str:
-    """A title as a browser shows it: many are escaped twice."""
-    return one_line(text.unescape(text.unescape(written)))
+    """A title as a browser shows it: many are escaped twice, some are markup."""
+    return one_line(
+        text.unescape(text.from_markup(written) if text.looks_like_markup(written) else text.unescape(written))
+    )
 
 
 def _draft(item: etree._Element, document: Document) -> Draft:

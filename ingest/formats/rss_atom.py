@@ -14,6 +14,7 @@ from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import ParsedFeed
+from ingest.repair import in_utf8
 from ingest.text import language_of
 from ingest.unclosed import apart
 from ingest.urls import absolute, domain_of, is_address, read_address, shown
@@ -49,7 +50,7 @@ def read(document: Document) -> ParsedFeed | None:
     parsed = bounded_feedparser.parse(document.body, document.charset)
     if not parsed.get("version") and not parsed.entries:
         return None
-    if parsed.get("bozo") and document.charset in ("utf-8", None):
+    if parsed.get("bozo"):
         document, parsed = _with_entries_apart(document, parsed)
     feed, url = parsed.feed, document.url
     version = parsed.get("version") or ""
@@ -83,15 +84,16 @@ def read(document: Document) -> ParsedFeed | None:
 
 def _with_entries_apart(document: Document, parsed: Any) -> tuple[Document, Any]:
     """The document with each ill-formed entry mended by itself, and read again; as it was unless that finds more."""
-    body, count = apart(document.body, entry_spans(document.body))
+    body = in_utf8(document.body, document.charset) or b""
+    body, count = apart(body, entry_spans(body))
     try:
-        again = bounded_feedparser.parse(body, document.charset) if count else parsed
+        again = bounded_feedparser.parse(body, "utf-8") if count else parsed
     except bounded_feedparser.TooMuchError:  # a lenient parser goes deeper
         return document, parsed
     if _parts(again.entries) <= _parts(parsed.entries):
         return document, parsed
     note = f"the document is ill-formed: {count:,} entries were read by themselves, so that they cost no other"
-    return replace(document, body=body, problems=(*document.problems, note)), again
+    return replace(document, body=body, charset="utf-8", problems=(*document.problems, note)), again
 
 
 def _parts(entries: Iterable[Mapping[str, Any]]) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ingest import bounds
 from ingest.formats import news_sitemap
 from ingest.formats.drafts import Draft, drafted, finish, link_of
-from ingest.formats.format import Document, Format, MediaType, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.lists.items import day_in
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import absolute
@@ -53,17 +53,17 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     news = news_sitemap.read(document)
     if isinstance(news, ParsedFeed) or news.feeds:
         return news
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
-    root = etree.fromstring(document.body, parser)
+    root = news_sitemap.tree_of(document.body)
     if root is None:
         return NotAFeed(document.url, "it is not XML")
     nodes = list(root.iter("{*}url"))
+    if not nodes:
+        return NotAFeed(document.url, "it is not a sitemap: it names no address")
     chosen, how = _articles(nodes, document)
     if not chosen:
         return NotAFeed(document.url, f"a sitemap with {len(nodes):,} addresses, none of which {how}")
-    problems = [*document.problems]
+    cut_off = is_cut_off(document.body)
+    problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
     if len(chosen) < len(nodes):
         problems.append(f"{len(nodes) - len(chosen):,} of {len(nodes):,} addresses don't have {how}: not articles")
     drafts = drafted(chosen, partial(_draft, document=document), problems)
@@ -72,7 +72,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     entries = tuple(
         entry if day_in(entry.url or "", FAR) else replace(entry, published=None) for entry in made["entries"]
     )
-    return ParsedFeed(document.url, "sitemap", "", None, None, entries, made["problems"])
+    return ParsedFeed(document.url, "sitemap", "", None, None, entries, made["problems"], is_cut_off=cut_off)
 
 
 def _articles(nodes: list[etree._Element], document: Document) -> tuple[list[etree._Element], str]:
@@ -115,10 +115,7 @@ def addresses(document: Document) -> tuple[str, ...]:
 
     By `lastmod`, by the month in the name, and by words like "news"; sitemaps of pictures and authors come last.
     """
-    from lxml import etree
-
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, recover=True)
-    root = etree.fromstring(document.body, parser)
+    root = news_sitemap.tree_of(document.body)
     if root is None or not str(root.tag).endswith("sitemapindex"):
         return ()
     named: list[tuple[float, str, float, int, str]] = []

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.feeds import KINDS, FeedSpec, load_feeds
+from newswatch.countries import iso_country
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 
@@ -114,6 +115,12 @@ def test_every_source_of_the_shipped_list_has_a_grade_with_its_reason() -> None:
     state = {feed.title for feed in feeds if feed.state_media}
     assert {"TASS (English)", "Anadolu Ajansı", "Al Jazeera English"} <= state
     assert all(feed.reliability and feed.reliability.grade not in "A" for feed in feeds if feed.state_media)
+
+
+def test_a_country_has_the_code_that_searches_ask_for() -> None:
+    """`country: UK` stood with the articles, and `country:GB`, which the pages offer, found none of them."""
+    feed = FeedSpec(url="https://a.example/rss", title="A", country="UK").feed()
+    assert (feed.country, iso_country("EL"), iso_country("FR"), iso_country(None)) == ("GB", "GR", "FR", None)
 
 
 def test_a_name_is_on_one_line_and_no_book() -> None:

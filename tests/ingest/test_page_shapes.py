@@ -128,3 +128,20 @@ def test_a_day_in_the_address_takes_its_time_from_the_page(stated: str, when: da
     page = f"<html><body>{H1}{stated}{paragraphs(LINES)}</body></html>"
     found = extract(page, url="https://www.courier.example/2026/08/30/frigate-leaves", now=NOW)
     assert found.published == (when or datetime(2026, 8, 30, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<div>" * 400 + H1 + paragraphs(LINES) + "</div>" * 400,
+        "<div>" * 300 + "</div>" * 300 + H1 + paragraphs(LINES),
+        "<span>" * 300 + H1 + paragraphs(LINES),
+        H1 + "<!-- </b> --><script>'</b>'</script><b>" * 300 + paragraphs(LINES),
+    ],
+)
+def test_nothing_is_lost_behind_deep_nesting(body: str) -> None:
+    """libxml2 stops at 256 elements: three hundred tags that nobody closed hid the article behind them."""
+    page = f"<html><body>{body}</body></html>"
+    for sent in (page, page.encode()):
+        found = extract(sent, url=URL, now=NOW)
+        assert (found.text, found.title) == ("\n".join(LINES), "Frigate leaves port")

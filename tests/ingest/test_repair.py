@@ -53,6 +53,8 @@ GOOD = "<item><title>One</title><link>https://courier.example/a?x=1&amp;copy=2</
         ("<title>Ham & Eggs &unheardof;</title>", "Ham & Eggs &unheardof;"),
         ("<title><![CDATA[R&D]]> & <![CDATA[S&P]]></title>", "R&D & S&P"),
         ("<title>Bell\x07 rings &#x1F; twice</title>", "Bell rings twice"),
+        ("<title>5 < 6, x <= y <3</title>", "5 < 6, x <= y <3"),
+        ("<title><![CDATA[5 < 6]]> < 7</title>", "5 < 6 < 7"),
         ("<title>Q&A &#99999999 &#xFFFFFFF;</title>", "Q&A \ufffd \ufffd"),
     ],
 )

@@ -316,8 +316,10 @@ def test_discovery_goes_by_the_base_and_by_types_in_any_case() -> None:
     page = (
         b"<base href='/sub/'><link rel=alternate type='application/rdf+xml' href='https://q.example/rss.php'>"
         b"<link rel=ALTERNATE type='Application/RSS+XML; charset=utf-8' href='rss.xml'>"
+        b"<link rel=alternate type='application/rss+xml' href='feed:https://c.example/feed'>"
     )
     assert advertised(page, "https://c.example/a/b", FORMATS) == (
         "https://q.example/rss.php",
         "https://c.example/sub/rss.xml",
+        "https://c.example/feed",
     )

@@ -48,6 +48,9 @@ def allows(text: str, path: str = "/a") -> bool:
 )
 def test_what_is_said_to_this_reader(text: str, allowed: bool) -> None:
     assert allows(text) is allowed
+    assert (
+        read_rules(text.removeprefix("\ufeff").encode("utf-16"), AGENT).refusal("https://paper.example/a") is None
+    ) is allowed
 
 
 LINES = st.lists(

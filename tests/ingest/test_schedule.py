@@ -493,7 +493,16 @@ def test_a_push_says_nothing_of_the_feeds_own_answers() -> None:
 
 
 def test_how_long_its_server_calls_an_answer_fresh_is_remembered() -> None:
-    for headers, fresh in (({"cache-control": "max-age=40"}, 40), ({"cache-control": "max-age=0"}, None), ({}, None)):
+    ahead = {"date": "Wed, 14 Jan 2026 20:00:00 GMT", "expires": "Wed, 14 Jan 2026 20:01:00 GMT"}
+    for headers, fresh in (
+        ({"cache-control": "max-age=40"}, 40),
+        ({"cache-control": "max-age=0"}, None),
+        ({"cache-control": "private, no-cache, max-age=86400"}, None),
+        ({"cache-control": 'no-cache="set-cookie", max-age=40'}, 40),
+        (ahead, 60),  # a clock of local time, called GMT
+        (ahead | {"date": "x"}, 8 * 3_600 + 60),
+        ({}, None),
+    ):
         after = after_poll(
             FeedState("f", URL), FEED, unchanged(headers), None, new_entries=0, now=NOW, settings=SETTINGS,
             rng=random.Random(1),

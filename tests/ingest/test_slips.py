@@ -105,3 +105,43 @@ def test_a_document_that_breaks_off_says_so(after: str) -> None:
         half = feed(document[: document.rindex("</")] + after)
         assert (half.is_cut_off, half.entries[0].title) == (True, "A")
         assert any("ends before its last tag" in problem for problem in half.problems)
+
+
+CYRILLIC = "Саммит НАТО в Анкаре завершился без решения, сообщил генеральный секретарь"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec"),
+    [
+        (CYRILLIC, "cp1251"),
+        (CYRILLIC, "koi8-r"),
+        ("Η σύνοδος του ΝΑΤΟ στην Άγκυρα ολοκληρώθηκε χωρίς απόφαση", "cp1253"),
+        ("انتهت قمة الناتو في أنقرة دون قرار وقال الأمين العام إن الحلفاء اتفقوا", "cp1256"),
+        ("北约安卡拉峰会在没有作出决定的情况下结束。秘书长表示盟国已同意增加开支。", "gb18030"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("label", "declared"), [("", "utf-8"), ("iso-8859-1", ""), ("", "windows-1252"), ("utf-8", "")]
+)
+def test_a_script_that_its_encoding_does_not_have_is_found(text: str, codec: str, label: str, declared: str) -> None:
+    """jawah/charset_normalizer#731: servers and editors state UTF-8 or Latin-1 for what is neither."""
+    head = f"<?xml version='1.0' encoding='{declared}'?>" if declared else ""
+    document = f"{head}<rss version='2.0'><channel><item><title>{text}</title>{LINK}</item></channel></rss>"
+    kind = f"text/xml; charset={label}" if label else "text/xml"
+    found = parse(document.encode(codec), url=URL, content_type=kind, now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert found.entries[0].title == text
+    assert any("read as that" in problem for problem in found.problems)
+    if "utf-8" in (label, declared):  # such a page is left to the parser
+        return
+    page = f"<html><head><title>{text}</title></head><body><p>{text}</p></body></html>".encode(codec)
+    assert text in str(decoded(page, f"text/html; charset={label or declared}"))
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", "windows-1252", "utf-8", ""])
+def test_latin_letters_are_taken_for_no_other_script(label: str) -> None:
+    title = "L’État-major à Évreux : « créé » à Noël, dès février, où l’armée s’était préparée"
+    document = f"<rss version='2.0'><channel><item><title>{title}</title>{LINK}</item></channel></rss>"
+    found = parse(document.encode("cp1252"), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert found.entries[0].title == title

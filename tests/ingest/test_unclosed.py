@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ingest.parse import parse
+from ingest.parsed import ParsedFeed
 from ingest.unclosed import closed
 from newswatch.entry import Entry
-from tests.ingest.test_reports import feed
+from tests.ingest.test_reports import NOW, URL, feed
 
 RSS = "<rss version='2.0' xmlns:dc='http://purl.org/dc/elements/1.1/'><channel><title>C</title>{}</channel></rss>"
 ATOM = "<feed xmlns='http://www.w3.org/2005/Atom'><title>C</title><id>urn:c</id>{}</feed>"
@@ -52,10 +54,30 @@ def test_what_an_item_leaves_open_costs_no_other(part: str, broken: str, place: 
     assert any("ill-formed" in problem for problem in found.problems)
 
 
+@pytest.mark.parametrize(("label", "declared"), [("windows-1251", ""), ("", "windows-1251"), ("", "koi8-r")])
+def test_so_it_is_in_other_encodings(label: str, declared: str) -> None:
+    items = "".join(ITEM.format(n=n).replace("Title", "Саммит") for n in (1, 2, 3)).replace("</title>", "", 1)
+    document = f"<?xml version='1.0'{f' encoding={declared!r}' if declared else ''}?>{RSS.format(items)}"
+    found = parse(document.encode(label or declared), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert [entry.title for entry in found.entries] == ["Саммит 1", "Саммит 2", "Саммит 3"]
+
+
 @pytest.mark.parametrize("end", ["</title>", "</id>", "</summary>"])
 def test_what_an_entry_of_atom_leaves_open_costs_no_other(end: str) -> None:
     entries = "".join(ENTRY.format(n=n).replace(end, "" if n == 2 else end, 1) for n in (1, 2, 3))
     assert [said(entry) for entry in feed(ATOM.format(entries)).entries] == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("part", "broken"), [("</loc>", ""), ("</n:title>", ""), ("<n:title>", "<n:title><![CDATA["), ("Title", "5 < 6")]
+)
+def test_what_a_sitemap_leaves_open_costs_no_other(part: str, broken: str) -> None:
+    url = "<url><loc>https://courier.example/{n}</loc><n:news><n:title>Title {n}</n:title></n:news></url>"
+    urls = "".join(url.format(n=n).replace(part, broken if n == 2 else part, 1) for n in (1, 2, 3))
+    found = feed(f"<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'>{urls}</urlset>").entries
+    assert [entry.url for entry in found] == [url for _, url, _, _ in WHOLE]
+    assert [entry.title for entry in found] == ["Title 1", f"{'5 < 6' if part == 'Title' else 'Title'} 2", "Title 3"]
 
 
 def test_what_is_closed_stays_as_it_is() -> None:

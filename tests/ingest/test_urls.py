@@ -116,6 +116,8 @@ def test_host_and_domain() -> None:
         ("http://reuters.com/x", "http://reuters.com/x"),
         ("nonsense", "nonsense"),
         ("mailto:a@b.example", "mailto:a@b.example"),
+        ("feed:https://reuters.com/x", "https://reuters.com/x"),
+        (" FEED://reuters.com/x", "http://reuters.com/x"),
         ("", ""),
     ],
 )

@@ -21,6 +21,7 @@ from newswatch.wording import worded
         (float, "x", "must be a number"),
         (bool, "perhaps", "must be true or false"),
         (str, 3, "must be text"),
+        (Annotated[str, Field(max_length=9)], "\ud83d", "has half of a character (a surrogate without its other half)"),
         (list[int], 3, "must be a list"),
         (dict[str, int], [], "must be keys with values"),
         (Literal["a", "b"], "c", "must be 'a' or 'b'"),
