@@ -66,11 +66,11 @@ _AMID: Final = re.compile(
     rf"(?<=[^\W_])(?:_+|!+|\\|[~^]+(?=[^\W\d_]))(?=[^\W_])|{_SIGNS}(?=\w)|(?<=\w){_SIGNS}", re.DOTALL
 )
 """What parts words for a reader. For Lucene it excludes what follows (NATO!Russia), makes it fuzzy, or joins it."""
-_EXCLAIMED: Final = re.compile(r"(?<=\w)!+$")
+_EXCLAIMED: Final = re.compile(r"(?<=[\w?])!+(?=\?*$)")
 """At a word's end; for Lucene, it would exclude the next word."""
 _DECOMPOSED: Final = r"[\u0300-\u036f\u1100-\u11ff]"
 _NOTABLE: Final = re.compile(
-    rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]|\w/\w|\s\?|\w!|{_AMID.pattern}|[^\S \n]|{_DECOMPOSED}"
+    rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]|\w/\w|\s\?|[\w\s?]!|{_AMID.pattern}|[^\S \n]|{_DECOMPOSED}"
 )
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
@@ -87,7 +87,7 @@ _SLASH: Final = re.compile(r"(?<=\w)/(?=\w)")
 """In 9/11: for Lucene, it would begin a regular expression."""
 _WANTS_MORE: Final = re.compile(r"(?:^(?:AND|OR|NOT|&&|\|\||[+!-])|\()\s*\Z")
 """Behind which a mark by itself is no end of a question."""
-_MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?|\w!|{_AMID.pattern}")
+_MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?|[\w\s?]!|{_AMID.pattern}")
 _SEPARATORS: Final = str.maketrans({":": COLON, "/": "\u2215", "\\": "\u2216"})
 _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|<>"}
 """Lucene's special characters → similar ones without a meaning for Lucene, at which the analyzers split words."""
@@ -244,8 +244,8 @@ def _with_fields(query: str) -> str:
     while token := _TOKENS.match(query, end):
         name, end = token["name"], token.end()
         value = token.end("name") + 1
-        if not token[0].strip("?") and not _WANTS_MORE.search(before):
-            pieces.append(" " * len(token[0]))  # "Qui dirige Al-Qaïda ?"
+        if _is_mark(query, token) and not _WANTS_MORE.search(before):
+            pieces.append(" " * len(token[0]))
         elif name is None and query[token.start() - 1 : token.start()] == '"':
             pieces.append(token[0])  # a filter's next value: owner:"Harrow & Vane",A/B
         elif name is None and token[0].lstrip("+!-")[:1] not in _NO_WORD:
@@ -262,6 +262,11 @@ def _with_fields(query: str) -> str:
         grouped = _grouped(grouped, token[0], before)
         before = before if pieces[-1].isspace() else pieces[-1]
     return "".join(pieces) + query[end:]
+
+
+def _is_mark(query: str, token: re.Match[str]) -> bool:
+    """Whether it ends a sentence, as in French (`Qui dirige Al-Qaïda ?`); `!` before a word excludes that."""
+    return not token[0].strip("?") or (not token[0].strip("!?") and not query[token.end() :].strip())
 
 
 def _grouped(depth: int, part: str, before: str) -> int:

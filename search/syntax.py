@@ -365,6 +365,8 @@ def _check_operators(query: str, tokens: Sequence[_Token]) -> None:
             fault = f"{token.text} needs something before it; in quotation marks it is a word."
         elif token.kind == "open" and after is not None and after.kind == "close":
             fault = "There is nothing in these brackets."
+        elif closes and query[token.start : token.end] == "!":
+            fault = "! needs something behind it; in quotation marks it is a word."
         elif token.kind == "word" and closes and _NAME.fullmatch(token.text):
             fault = f"A value must follow {token.text}"
         if fault:

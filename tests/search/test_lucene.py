@@ -81,6 +81,8 @@ def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
         ("Yahoo!Mail!!now", "Yahoo∶Mail∶∶now"),
         ("Fire! Five dead!! (Now!)", "Fire  Five dead   (Now )"),
         ("! nato !x", "! nato !x"),
+        ("Guerre en Ukraine !", "Guerre en Ukraine  "),
+        ("now!? AND who?!", "now   AND who? "),
         (r"Fire\! now", r"Fire\! now"),
         ("#stop_war __x__", "#stop∶war __x__"),
         (r"a\b \x \*", r"a∶b \x \*"),
