@@ -68,9 +68,12 @@ _AMID: Final = re.compile(
 """What parts words for a reader. For Lucene it excludes what follows (NATO!Russia), makes it fuzzy, or joins it."""
 _EXCLAIMED: Final = re.compile(r"(?<=[\w?])!+(?=\?*$)")
 """At a word's end; for Lucene, it would exclude the next word."""
-_DECOMPOSED: Final = r"[\u0300-\u036f\u1100-\u11ff]"
+_QUOTING: Final = "".join(sign for sign in _CLOSING if sign != '"')
+_WIDE: Final = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_DECOMPOSED: Final = "\u0300-\u036f\u1100-\u11ff"
 _NOTABLE: Final = re.compile(
-    rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]|\w/\w|\s\?|[\w\s?]!|{_AMID.pattern}|[^\S \n]|{_DECOMPOSED}"
+    # Most queries have none of these characters, and this is asked of every saved search.
+    rf'[:/?!_~^\\{_QUOTING}{re.escape(INVISIBLE)}{_WIDE}{_DECOMPOSED}{_EMOJI[1:-1]}]|\w"\w'
 )
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
