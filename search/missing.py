@@ -44,9 +44,9 @@ class Missing:
         """One sentence for those who read the answer."""
         named = ", ".join(self.slices[:_NAMED])
         more = f" and {len(self.slices) - _NAMED} more" if len(self.slices) > _NAMED else ""
-        of = f" of {self.of}" if self.of else ""
+        of = f" of {self.of} slices" if self.of else f" slice{'s' * (self.count != 1)}"
         why = f"{named}{more}: {self.reason}" if named else self.reason
-        fault = f"{self.count}{of} slices of the index could not be searched ({why})"
+        fault = f"{self.count}{of} of the index could not be searched ({why})"
         return f"{fault}: their articles are missing here, and in every count."
 
 
