@@ -46,6 +46,23 @@ def is_slip(name: str) -> bool:
     return plain in ARTICLE or plain in FILTERS or meant(plain) is not None
 
 
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("site", "outlet", "domain", "publisher"), "source"),
+    **dict.fromkeys(("after", "from", "newer"), "since"),
+    **dict.fromkeys(("before", "to", "older"), "until"),
+    **dict.fromkeys(("topic", "subject"), "tag"),
+    **dict.fromkeys(("intitle", "allintitle", "headline"), "title"),
+    **dict.fromkeys(("intext", "allintext", "body"), "text"),
+    **dict.fromkeys(("person", "organisation", "organization", "place"), "entity"),
+}
+"""What other search engines and outlets' archives call our filters and fields."""
+
+
+def meant_elsewhere(name: str) -> str | None:
+    """What is called so in other search engines; None: nothing that we have."""
+    return _ELSEWHERE.get(name.lower())
+
+
 def meant(name: str) -> str | None:
     """The field or short filter with the most similar spelling; None if none is similar."""
     if len(name) >= 50:

@@ -21,9 +21,10 @@ def clauses(parsed: Parsed, now: datetime, own: Own | None = None) -> tuple[list
     """The short filters as Elasticsearch clauses: those that must match, and those that must not.
 
     Raises:
-        QuerySyntaxError: a filter depends on who asks, and `own` does not have it.
+        QuerySyntaxError: a filter depends on who asks, and `own` does not have it; or `until:` is before `since:`.
     """
     level = parsed.first("level")
+    _check_range(parsed, now)
     must: list[Clause] = []
     must_not: list[Clause] = []
     for filter_ in parsed.filters:
@@ -32,6 +33,16 @@ def clauses(parsed: Parsed, now: datetime, own: Own | None = None) -> tuple[list
     if level and not any(not f.negated for f in parsed.of("tag")):
         must.append({"exists": {"field": "tags_main" if level == "main" else "tags"}})
     return must, must_not
+
+
+def _check_range(parsed: Parsed, now: datetime) -> None:
+    since, until = parsed.of("since"), parsed.of("until")
+    if not (since and until):
+        return
+    begin, (first, end) = span(since[0].values[0], now)[0], span(until[0].values[0], now)
+    if begin > end or (begin == end and end > first):
+        fault = "until: ends before since: begins, so no article can match: exchange them."
+        raise QuerySyntaxError(parsed.query, until[0].start, until[0].end, fault)
 
 
 def clause_of(name: str, value: str, level: str | None) -> Clause:

@@ -8,6 +8,7 @@ the second for parts of words and the third for fields that don't exist.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -15,12 +16,11 @@ from search.field_names import is_field, is_slip
 from store.analysis import COLON
 from transforms.fold import HEBREW, INVISIBLE, PARTING
 
+_QUOTED: Final = re.compile(rf"""((?<![{HEBREW}])"(?:[^"\\]|\\.)*")""", re.DOTALL)
+"""A phrase, whose analyzers handle all signs, or a filter's value, which may contain them."""
 _INVISIBLE: Final = re.compile(
-    # Quoted text is a phrase, whose analyzers handle such marks, or a filter's value, which may contain them.
-    rf"""((?<![{HEBREW}])"(?:[^"\\]|\\.)*")"""
     # Combining accents and vowel signs are parts of letters: the analyzers handle them.
-    f"|(?!{PARTING})[{re.escape(INVISIBLE)}]",
-    re.DOTALL,
+    f"(?!{PARTING})[{re.escape(INVISIBLE)}]"
 )
 _CLOSING: Final[Mapping[str, str]] = {
     '"': '"',
@@ -56,7 +56,25 @@ _HEBREW: Final = re.compile(f"[{HEBREW}]")
 _GERESHAYIM: Final = "״"
 _IN_HEBREW: Final = '"“”„＂'
 _MARKED: Final = re.compile(rf"""[{"".join(sign for sign in _CLOSING if sign != '"')}]|\w"\w""")
-_NOTABLE: Final = re.compile(rf"{_MARKED.pattern}|[:{re.escape(INVISIBLE)}]|\w/\w|\s\?")
+_EMOJI: Final = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2194-\u21aa\u231a-\u23ff\u25aa-\u27bf\u2934-\u2b55\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001faff]"
+)
+"""Signs that the tokenizer takes for words."""
+_SIGNS: Final = rf"{_EMOJI}(?:{_EMOJI}|[\ufe0f\u20e3])*"
+_AMID: Final = re.compile(
+    rf"(?<=[^\W_])(?:_+|!+|\\|[~^]+(?=[^\W\d_]))(?=[^\W_])|{_SIGNS}(?=\w)|(?<=\w){_SIGNS}", re.DOTALL
+)
+"""What parts words for a reader. For Lucene it excludes what follows (NATO!Russia), makes it fuzzy, or joins it."""
+_EXCLAIMED: Final = re.compile(r"(?<=[\w?])!+(?=\?*$)")
+"""At a word's end; for Lucene, it would exclude the next word."""
+_QUOTING: Final = "".join(sign for sign in _CLOSING if sign != '"')
+_WIDE: Final = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_DECOMPOSED: Final = "\u0300-\u036f\u1100-\u11ff"
+_NOTABLE: Final = re.compile(
+    # Most queries have none of these characters, and this is asked of every saved search.
+    rf'[:/?!_~^\\{_QUOTING}{re.escape(INVISIBLE)}{_WIDE}{_DECOMPOSED}{_EMOJI[1:-1]}]|\w"\w'
+)
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
     r"""|(?P<prefix>[+!-]*)(?P<name>(?:[^\s()"\[\]{}:\\/]|\\.)*):(?P<rest>[^\s()"\[\]{}]*)"""
@@ -72,17 +90,28 @@ _SLASH: Final = re.compile(r"(?<=\w)/(?=\w)")
 """In 9/11: for Lucene, it would begin a regular expression."""
 _WANTS_MORE: Final = re.compile(r"(?:^(?:AND|OR|NOT|&&|\|\||[+!-])|\()\s*\Z")
 """Behind which a mark by itself is no end of a question."""
-_MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?")
+_MISREAD: Final = re.compile(rf":|{_SLASH.pattern}|\s\?|[\w\s?]!|{_AMID.pattern}")
 _SEPARATORS: Final = str.maketrans({":": COLON, "/": "\u2215", "\\": "\u2216"})
 _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|<>"}
 """Lucene's special characters → similar ones without a meaning for Lucene, at which the analyzers split words."""
 
 
 def visible(query: str) -> str:
-    """The query without invisible formatting characters; quoted text stays unchanged."""
-    return query if query.isascii() else _INVISIBLE.sub(r"\1", query)
+    """The query in Unicode's NFC, as articles are, with plain blanks and without invisible formatting characters.
+
+    Quoted text stays unchanged.
+    """
+    if query.isascii():
+        return query
+    parts = _QUOTED.split(query)
+    parts[::2] = [_INVISIBLE.sub("", unicodedata.normalize("NFC", part).translate(_BLANKS)) for part in parts[::2]]
+    return "".join(parts)
 
 
+_BLANKS: Final = dict.fromkeys(
+    map(ord, "\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))), " "
+)
+"""Of all widths. Lucene takes most for letters, and the tokenizer one (U+202F), which French sets before its marks."""
 _READINGS: Final = 4
 """As a rule the second reading changes nothing."""
 
@@ -214,16 +243,16 @@ def _with_fields(query: str) -> str:
     if _MISREAD.search(query) is None:
         return query
     pieces: list[str] = []
-    end, before = 0, "("
+    end, before, grouped = 0, "(", 0
     while token := _TOKENS.match(query, end):
         name, end = token["name"], token.end()
         value = token.end("name") + 1
-        if not token[0].strip("?") and not _WANTS_MORE.search(before):
-            pieces.append(" " * len(token[0]))  # "Qui dirige Al-Qaïda ?"
+        if _is_mark(query, token) and not _WANTS_MORE.search(before):
+            pieces.append(" " * len(token[0]))
         elif name is None and query[token.start() - 1 : token.start()] == '"':
             pieces.append(token[0])  # a filter's next value: owner:"Harrow & Vane",A/B
         elif name is None and token[0].lstrip("+!-")[:1] not in _NO_WORD:
-            pieces.append(_SLASH.sub("\u2215", token[0]))
+            pieces.append(_SLASH.sub("\u2215", token[0]) if grouped else _apart(token[0]))
         elif name is None or _is_compared(query, value) or _is_like_a_field(query, name, value):
             pieces.append(token[0])
         elif is_field(name) or is_slip(name):
@@ -233,8 +262,30 @@ def _with_fields(query: str) -> str:
         else:
             words = f"{name}:{token['rest']}"
             pieces.append(token["prefix"] + words.translate(_URL_SEPARATORS if "://" in words else _SEPARATORS))
+        grouped = _grouped(grouped, token[0], before)
         before = before if pieces[-1].isspace() else pieces[-1]
     return "".join(pieces) + query[end:]
+
+
+def _is_mark(query: str, token: re.Match[str]) -> bool:
+    """Whether it ends a sentence, as in French (`Qui dirige Al-Qaïda ?`); `!` before a word excludes that."""
+    return not token[0].strip("?") or (not token[0].strip("!?") and not query[token.end() :].strip())
+
+
+def _grouped(depth: int, part: str, before: str) -> int:
+    """How many brackets of a field's group are open behind the part: the values of `feeds:(a_b OR c)` are no words."""
+    for sign in part if not part.strip('()"[]{} \t\r\n') else "":
+        if sign == "(" and (depth or before.endswith(":")):
+            depth += 1
+        elif sign == ")" and depth:
+            depth -= 1
+    return depth
+
+
+def _apart(word: str) -> str:
+    """The word with signs at which the analyzers split it, in place of those that part it for a reader."""
+    parted = _AMID.sub(lambda signs: COLON * len(signs[0]), _SLASH.sub("\u2215", word))
+    return _EXCLAIMED.sub(lambda marks: " " * len(marks[0]), parted)
 
 
 def _is_like_a_field(query: str, name: str, value: int) -> bool:

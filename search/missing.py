@@ -44,8 +44,9 @@ class Missing:
         """One sentence for those who read the answer."""
         named = ", ".join(self.slices[:_NAMED])
         more = f" and {len(self.slices) - _NAMED} more" if len(self.slices) > _NAMED else ""
-        of = f" of {self.of}" if self.of else ""
-        fault = f"{self.count}{of} slices of the index could not be searched ({named}{more}: {self.reason})"
+        of = f" of {self.of} slices" if self.of else f" slice{'s' * (self.count != 1)}"
+        why = f"{named}{more}: {self.reason}" if named else self.reason
+        fault = f"{self.count}{of} of the index could not be searched ({why})"
         return f"{fault}: their articles are missing here, and in every count."
 
 
@@ -66,11 +67,14 @@ def incomplete() -> Failures:
 
 
 def missing_in(answer: Mapping[str, Any]) -> Missing | None:
-    """What an answer to a search lacks; None if it is whole."""
+    """What an answer to a search lacks; None if it is whole.
+
+    A shard of which no copy is in reach is neither successful nor always counted as failed (Elasticsearch, #45739).
+    """
     shards = answer.get("_shards") or {}
-    if not shards.get("failed"):
-        return None
-    return _missing(shards.get("failures") or (), int(shards["failed"]), int(shards["total"]))
+    of = int(shards.get("total", 0))
+    count = max(int(shards.get("failed", 0)), of - int(shards.get("successful", of)))
+    return _missing(shards.get("failures") or (), count, of) if count else None
 
 
 def missing_by(error: Any) -> Missing | None:
@@ -130,9 +134,9 @@ def note_missing(answer: Mapping[str, Any]) -> Missing | None:
 
 
 def _missing(failures: Sequence[Mapping[str, Any]], count: int, of: int) -> Missing:
-    slices = tuple(dict.fromkeys(str(failure.get("index") or "unnamed") for failure in failures)) or ("unnamed",)
+    slices = tuple(dict.fromkeys(str(failure["index"]) for failure in failures if failure.get("index")))
     cause: Any = failures[0].get("reason") if failures else None
     while isinstance(cause, Mapping) and cause.get("caused_by"):
         cause = cause["caused_by"]
-    told = str(cause.get("reason") or cause.get("type")) if isinstance(cause, Mapping) else "no reason given"
+    told = str(cause.get("reason") or cause.get("type")) if isinstance(cause, Mapping) else "no copy is in reach"
     return Missing(slices, count, of, cut_short(" ".join(told.split()), _REASON_CHARS).rstrip("."))

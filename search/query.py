@@ -27,7 +27,7 @@ from search.filters import ADDING
 from search.first_page import FirstPage
 from search.highlight import MARK_END, MARK_START
 from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
-from search.missing import noted, worst
+from search.missing import IncompleteError, noted, worst
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
 from search.results import Hit, Results
@@ -228,7 +228,7 @@ class _Search(Page):
         beside = near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
         try:
             results, more = nearest.read_beside(clause, beside, min(self.size, ADDED))
-        except QueryError as error:
+        except (QueryError, IncompleteError) as error:
             return replace(self.read(clause), unmeant=not_searched(first_line(error))), ()
         if isinstance(more, Unmeant):
             return replace(results, unmeant=more), ()

@@ -13,15 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from search.field_names import is_field, meant
-from search.filters import ADDING, FILTERS, ONCE, PERSONAL, TIMES, on_scale
+from search.field_names import is_field, meant, meant_elsewhere
+from search.filter_values import fault_of, spelt
+from search.filters import FILTERS, ONCE, PERSONAL
 from search.limits import check_cost, check_filters, check_length
 from search.lucene import as_lucene, lone_mark, visible
 from search.syntax_error import QuerySyntaxError
-from search.time_spans import TYPED_TIME, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,7 @@ def parse(query: str) -> Parsed:
         else:
             _check_field(query, token, name[1])
     _check_once(query, filters)
+    _check_operators(query, [token for token in tokens if not text[token.start].isspace()])
     check_filters(len(filters), sum(len(filter_.values) for filter_ in filters))
     lucene = "".join(text)
     check_cost(lucene)
@@ -275,7 +275,7 @@ def _check_field(query: str, token: _Token, name: str) -> None:
     if is_field(name):
         return
     plain = name.replace("\\", "")
-    near = meant(plain)
+    near = meant_elsewhere(plain) or meant(plain)
     advice = f"did you mean {near}:?" if near else "to search for the words as they are, leave out the colon."
     start = token.start + len(token.prefix)
     raise QuerySyntaxError(query, start, start + len(name) + 1, f"There is no field {plain!r}: {advice}")
@@ -300,7 +300,8 @@ def _filter(query: str, tokens: Sequence[_Token], index: int, name: str, text: l
     filter_ = Filter(name, _values(query, token, name), negated, start, token.end, place)
     for first, last in places(filter_):
         text[first:last] = " " * (last - first)
-    _check_values(query, token, filter_)
+    if fault := fault_of(name, filter_.values, negated=negated):
+        raise QuerySyntaxError(query, token.start, token.end, fault)
     return filter_
 
 
@@ -319,6 +320,7 @@ def _check_place(query: str, token: _Token, name: str, before: _Token | None, af
             raise QuerySyntaxError(query, near.start, near.end, fault)
 
 
+_PATTERN = re.compile(r"(?<!\\)\*")
 _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|((?:[^",\\]|\\.)+)')
 
 
@@ -330,7 +332,11 @@ def _values(query: str, token: _Token, name: str) -> tuple[str, ...]:
         if value is None:
             fault = f"A value must follow {name}: directly ({FILTERS[name].help})."
             raise QuerySyntaxError(query, token.start, token.end, fault)
-        values.append(re.sub(r"\\(.)", r"\1", value[1] if value[1] is not None else value[2]).strip())
+        if value[2] and _PATTERN.search(value[2]):
+            fault = f"{name}: takes whole values, not patterns; put a star that is meant as one in quotation marks."
+            raise QuerySyntaxError(query, token.start, token.end, fault)
+        typed = re.sub(r"\\(.)", r"\1", value[1] if value[1] is not None else value[2]).strip()
+        values.append(spelt(name, typed))
         place = value.end()
         if place == token.end:
             break
@@ -338,36 +344,6 @@ def _values(query: str, token: _Token, name: str) -> tuple[str, ...]:
             raise QuerySyntaxError(query, place, token.end, "Separate several values by commas.")
         place += 1
     return tuple(values)
-
-
-def _check_values(query: str, token: _Token, filter_: Filter) -> None:
-    allowed = FILTERS[filter_.name].choices
-    for value in filter_.values:
-        if allowed and value not in allowed:
-            fault = f"{filter_.name}: is {' or '.join(allowed)}, not {value!r}."
-            raise QuerySyntaxError(query, token.start, token.end, fault)
-        if FILTERS[filter_.name].scale:
-            try:
-                on_scale(filter_.name, value)
-            except ValueError as error:
-                raise QuerySyntaxError(query, token.start, token.end, f"{error}.") from error
-        if filter_.name in TIMES and not TYPED_TIME.fullmatch(value):
-            fault = f"{filter_.name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
-            raise QuerySyntaxError(query, token.start, token.end, fault)
-        if filter_.name in TIMES:
-            _check_date(query, token, value)
-    if filter_.name in ADDING and filter_.negated:
-        raise QuerySyntaxError(query, token.start, token.end, f"{filter_.name}: adds articles and can't be negated.")
-    if filter_.name in ONCE and (filter_.negated or len(filter_.values) > 1):
-        fault = f"{filter_.name}: takes one value and can't be negated."
-        raise QuerySyntaxError(query, token.start, token.end, fault)
-
-
-def _check_date(query: str, token: _Token, value: str) -> None:
-    try:
-        span(value, datetime(2000, 1, 1, tzinfo=UTC))
-    except (ValueError, OverflowError) as error:
-        raise QuerySyntaxError(query, token.start, token.end, f"{value!r} is not a date: {error}.") from error
 
 
 def _check_once(query: str, filters: Sequence[Filter]) -> None:
@@ -378,13 +354,32 @@ def _check_once(query: str, filters: Sequence[Filter]) -> None:
         seen.add(filter_.name)
 
 
+def _check_operators(query: str, tokens: Sequence[_Token]) -> None:
+    """Reject what Elasticsearch would refuse without a reason: operators with nothing to join, names without values."""
+    for before, token, after in zip((None, *tokens), tokens, (*tokens[1:], None), strict=False):
+        opens, closes = before is None or before.kind == "open", after is None or after.kind == "close"
+        fault = ""
+        if token.kind == "operator" and closes:
+            fault = f"{token.text} needs something behind it; in quotation marks it is a word."
+        elif token.kind == "operator" and opens and token.text not in ("NOT", "!"):
+            fault = f"{token.text} needs something before it; in quotation marks it is a word."
+        elif token.kind == "open" and after is not None and after.kind == "close":
+            fault = "There is nothing in these brackets."
+        elif closes and query[token.start : token.end] == "!":
+            fault = "! needs something behind it; in quotation marks it is a word."
+        elif token.kind == "word" and closes and _NAME.fullmatch(token.text):
+            fault = f"A value must follow {token.text}"
+        if fault:
+            raise QuerySyntaxError(query, token.start, token.end, fault)
+
+
 def _plain_words(tokens: Sequence[_Token], text: Sequence[str]) -> tuple[str, ...]:
     """The words, if the query has only words and filters; empty if operators join words."""
     words: list[str] = []
     for token in tokens:
         name = _NAME.match(token.text)
-        if (name and name[1] in FILTERS) or text[token.start].isspace():
-            continue
+        if (name and name[1] in FILTERS) or text[token.start].isspace() or not token.text.strip("+-"):
+            continue  # a filter, the operator that joins it, a dash between words
         if token.kind != "word" or token.prefix or re.search(r'[\\:"*?~^\[\]{}/]', token.text):
             return ()
         words.append(token.text)

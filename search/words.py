@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -72,12 +73,18 @@ def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType
     small = _function_words_of(typed) if any(word.lower() in _every_function_word() for word in words) else frozenset()
     shouted = len(words) > 2 and all(word == word.upper() for word in words)
     bare = [_ELISION.sub("", word) for word in words]
+    bare = [word for word in bare if _is_said(word)] or bare
     content = [word for word in bare if (is_acronym(word) and not shouted) or word.lower() not in small]
     first: dict[str, str] = {}
     for word in content or bare:
         first.setdefault(word if is_small_acronym(word) else word.casefold(), word)
     wanted = tuple(first.values())
     return Wording(wanted, typed, {word: sense for word, sense in senses.items() if word in wanted})
+
+
+def _is_said(word: str) -> bool:
+    """Whether the word has a letter or a digit: a sign (🚀, —) is none beside others."""
+    return any(sign.isalnum() for sign in unicodedata.normalize("NFKC", word))
 
 
 def is_acronym(word: str) -> bool:

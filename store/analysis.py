@@ -6,7 +6,8 @@ out here as its documentation does ("Reimplementing and extending the language a
 and ASCII folding behind the stemmer: stemmers need the accents, and `Diyarbakir` must match `Diyarbakır`.
 
 Texts have an analyzer of their own (`…_parts`), which emits several terms at one position. It adds the parts before and
-after an apostrophe, so that `İstanbul` matches `İstanbul'da` and `OTAN` matches `l'OTAN`. It also stems each word
+after an apostrophe, so that `İstanbul` matches `İstanbul'da` and `OTAN` matches `l'OTAN`; and those between full stops
+and underscores, as the tokenizer takes `Brussels.The` and `#stop_war` for one word. It also stems each word
 without its accents, because the stem differs: `muk` from `Muğla`, `mugu` from `Mugla`. A word of a query stays one
 term, so that `Xi'an` does not match `Xi`.
 """
@@ -67,11 +68,23 @@ def _marks() -> tuple[str, ...]:
         # The tokenizer takes a colon inside a word for a letter: "НАТО:саммит", "EU:n".
         *(_rule(c, COLON) for c in ":\ufe55\uff1a"),
         *(_rule(pair, whole) for pair, whole in letters),
+        *(_rule(digit, fold(digit).text) for digit in _DIGITS),
+        *_joined(),
+        _rule("\u202f", COLON),  # the tokenizer takes this blank for a letter, too
     )
+
+
+@cache
+def _joined() -> tuple[str, ...]:
+    """Rules for Arabic letters as texts taken from PDF have them, each in the form that it has in its word."""
+    forms = [*map(chr, range(0xFB50, 0xFBB2)), *map(chr, range(0xFBD3, 0xFC00)), *map(chr, range(0xFE80, 0xFEFD))]
+    return tuple(_rule(form, plain) for form in forms if (plain := unicodedata.normalize("NFKC", form)) != form)
 
 
 COLON: Final = "\u2236"
 """The ratio sign: it looks like a colon, and the tokenizer splits words at it."""
+_DIGITS: Final = "".join(chr(first + n) for first in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50) for n in range(10))
+"""Of Arabic, Persian, Hindi, Bengali and Thai."""
 _CYRILLIC: Final = (
     *(("и", "\u0306", "й"), ("И", "\u0306", "Й"), ("і", "\u0308", "ї"), ("І", "\u0308", "Ї")),
     *(("у", "\u0306", "ў"), ("У", "\u0306", "Ў")),
@@ -112,10 +125,13 @@ _PARTS: Final = "^(?:([^']{2,}+)|[^'])'(?:([^']{2,}+)$)?"
 """At least two letters before or after an apostrophe. Possessive quantifiers, because every word of every text is
 matched against it."""
 
+_BETWEEN: Final = "^(\\p{L}[^._]++)(?=[._])|[._](\\p{L}[^._]++)"
+"""What begins with a letter before, between and behind full stops and underscores, of at least two characters."""
+
 
 def _token_filters() -> Json:
     filters: Json = {
-        "parts": {"type": "pattern_capture", "preserve_original": True, "patterns": [_PARTS]},
+        "parts": {"type": "pattern_capture", "preserve_original": True, "patterns": [_PARTS, _BETWEEN]},
         "unaccented": {"type": "asciifolding", "preserve_original": True},
     }
     for name, its in _described().items():

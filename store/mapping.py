@@ -17,7 +17,7 @@ from store.analysis import analysis, in_few_values, indexing, searching
 from store.names import Names
 from transforms.encoder import DIMENSIONS
 
-VERSION = 2
+VERSION = 3
 """Version of the articles' mapping. A new field needs no new version, because `set_up` adds it to the existing indices.
 Raise it to index a field differently, or to fill one in stored articles: `newswatch index upgrade` then re-indexes
 every slice."""

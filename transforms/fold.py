@@ -28,6 +28,8 @@ IGNORED = (
     + "".join(map(chr, range(0x0300, 0x0370)))  # combining accents: the same letters are written with and without them
     + "\u0640\u0670"
     + "".join(map(chr, range(0x064B, 0x0656)))
+    # Hebrew vowel points and cantillation; the dash and the full stop among them (05BE, 05C0, 05C3, 05C6) are none.
+    + "".join(c for c in map(chr, range(0x0591, 0x05C8)) if unicodedata.category(c) == "Mn")
     # Armenian stress, exclamation, question and abbreviation marks stand above a letter inside the word.
     + "\u055b\u055c\u055e\u055f"
 )
@@ -87,6 +89,8 @@ def _fold_character(character: str) -> str:
         return own
     if character in _ASCII_KEPT:
         return character
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     bare = unicodedata.normalize("NFKD", character)[0]
     if unicodedata.combining(bare) or not character.isalnum():
         return " "

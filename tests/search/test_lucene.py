@@ -73,6 +73,40 @@ def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
 @pytest.mark.parametrize(
     ("query", "read"),
     [
+        ("NATO🚀Russia", "NATO∶Russia"),
+        ("NATO👩\u200d🚀\ufe0fRussia", "NATO∶∶∶Russia"),
+        ("🚀NATO -🚀x", "∶NATO -∶x"),
+        ("🚀 NATO OR 🚀", "🚀 NATO OR 🚀"),
+        ('"a🚀b" x', '"a🚀b" x'),
+        ("Yahoo!Mail!!now", "Yahoo∶Mail∶∶now"),
+        ("Fire! Five dead!! (Now!)", "Fire  Five dead   (Now )"),
+        ("! nato !x", "! nato !x"),
+        ("Guerre en Ukraine !", "Guerre en Ukraine  "),
+        ("now!? AND who?!", "now   AND who? "),
+        (r"Fire\! now", r"Fire\! now"),
+        ("#stop_war __x__", "#stop∶war __x__"),
+        (r"a\b \x \*", r"a∶b \x \*"),
+        ("a~b a~2 a~ a^b a^2", "a∶b a~2 a~ a∶b a^2"),
+        ("feeds:(my_feed OR (b_c)) d_e", "feeds:(my_feed OR (b_c)) d∶e"),
+        (
+            "_exists_:duplicate_of source.state_media:true entity_ids:a_b",
+            "_exists_:duplicate_of source.state_media:true entity_ids:a_b",
+        ),
+        ("stop_w*", "stop∶w*"),
+        ("/a_b!c/ a_b", "/a_b!c/ a∶b"),
+        ("«\u202fOTAN\u202f» 2\u202f000\u3000x", '" OTAN " 2 000 x'),
+        ("\u1102\u1161\u1110\u1169", "나토"),
+        ("e\u0301te\u0301", "été"),
+    ],
+)
+def test_signs_that_part_words_for_a_reader_part_them_for_lucene(query: str, read: str) -> None:
+    assert as_lucene(query) == read
+    assert as_lucene(read) == read
+
+
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
         ("НАТО:саммит", "НАТО∶саммит"),
         ("09:30", "09∶30"),
         ("-16:9 x", "-16∶9 x"),

@@ -137,4 +137,10 @@ def test_a_sentence_names_a_few_slices_and_a_short_reason() -> None:
     assert "articles-2026.03 and 2 more: deep deep" in str(missing)
     assert len(str(missing)) < 400
     assert missing_in({"_shards": {"total": 9, "failed": 0}}) is missing_in({}) is None
-    assert "unnamed" in str(missing_in({"_shards": {"total": 1, "failed": 1}}))
+    assert "1 of 1 slices" in str(missing_in({"_shards": {"total": 1, "failed": 1}}))
+
+
+def test_a_shard_of_which_no_copy_is_in_reach_is_missing_though_it_did_not_fail() -> None:
+    lost = {"_shards": {"total": 3, "successful": 2, "skipped": 1, "failed": 0}}
+    assert str(missing_in(lost)).startswith("1 of 3 slices of the index could not be searched (no copy is in reach): ")
+    assert missing_in({"_shards": {"total": 3, "successful": 3, "skipped": 2, "failed": 0}}) is None

@@ -330,10 +330,10 @@ def test_what_elasticsearch_refuses_is_told_with_the_column_in_the_query_as_type
     es: Elasticsearch, names: Names, stand: list[Article]
 ) -> None:
     with pytest.raises(QueryError) as raised:
-        find(es, names, "tag:nato AWACS AND", now=NOW)
+        find(es, names, "tag:nato AWACS OR AND x", now=NOW)
     message = str(raised.value).splitlines()
-    assert message[1] == "  tag:nato AWACS AND"
-    assert message[2].index("^") == 2 + len("tag:nato AWACS AND")
+    assert message[1] == "  tag:nato AWACS OR AND x"
+    assert message[2].index("^") == 2 + len("tag:nato AWACS OR ")
 
 
 def test_before_the_first_article_nothing_is_found(es: Elasticsearch, index_prefix: str) -> None:

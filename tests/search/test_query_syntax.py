@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -216,3 +217,61 @@ def test_a_query_is_taken_apart_into_what_it_asks_for(query: str, found: list[st
     assert parts(as_lucene(query)) == found
     with pytest.raises(QuerySyntaxError):
         parts(query + " (")
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        ("country:uk", "GB"),
+        ("country:UK", "GB"),
+        ("country:be", "be"),
+        ("country:Belgium", "BE"),
+        ('country:"United Kingdom"', "GB"),
+        ("country:Atlantis", "Atlantis"),
+        ("lang:English", "en"),
+        ("lang:en-US", "en"),
+        ("lang:zh_TW", "zh"),
+        ("lang:sl", "sl"),
+        ("source:www.herald.example", "herald.example"),
+        ("source:https://www.Herald.example/world?a=1", "Herald.example"),
+        ('source:"The Herald"', "The Herald"),
+        ("tag:nato", "nato"),
+        (r"entity:a\*b", "a*b"),
+    ],
+)
+def test_a_value_is_meant_as_articles_have_it(query: str, value: str) -> None:
+    assert parse(query).filters[0].values == (value,)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("tag:na*", "takes whole values"),
+        ("source:*.example", "takes whole values"),
+        ("site:herald.example", "did you mean source:"),
+        ("before:2026-01-01", "did you mean until:"),
+        ("intitle:nato", "did you mean title:"),
+        ("nato AND", "AND needs something behind it"),
+        ("(nato OR) x", "OR needs something behind it"),
+        ("OR nato", "OR needs something before it"),
+        ("nato NOT", "NOT needs something behind it"),
+        ("nato ()", "nothing in these brackets"),
+        ("nato title:", "A value must follow title:"),
+    ],
+)
+def test_what_would_find_nothing_or_be_refused_without_a_reason_is_told(query: str, told: str) -> None:
+    with pytest.raises(QuerySyntaxError, match=re.escape(told)):
+        parse(query)
+
+
+def test_a_dash_between_words_is_none() -> None:
+    assert parse("NATO - Russia -- talks").words == ("NATO", "Russia", "talks")
+    assert parse("NATO -Russia").words == ()
+    assert parse("tag:nato AND NATO - Russia").words == ("NATO", "Russia")
+
+
+def test_an_end_before_the_beginning_is_told() -> None:
+    clauses(parse("since:2026-03-04 until:2026-03-04"), NOW)
+    for query in ("since:2026-03-05 until:2026-03-04", "since:1d until:2020"):
+        with pytest.raises(QuerySyntaxError, match="no article can match"):
+            clauses(parse(query), NOW)

@@ -130,6 +130,38 @@ SPELLINGS: Mapping[str, Spelling] = {
         ('("new trial" OR exoner*) -(trump OR knox)',),
         ('("new trial" OR exoner*) -(knox OR sailor)', '("new trial" OR exoner*) -knox -sailor'),
     ),
+    "emoji and other signs amid words": Spelling(
+        "en",
+        "The deal of Nato🚀Norway™ was signed.",
+        "",
+        (
+            "Nato🚀Norway",
+            "Nato Norway",
+            "Nato👩\u200d🚀Norway",
+            "🚀Nato Norway",
+            "Nato➡️Norway",
+            "Nato!Norway",
+            "Nato! Norway",
+        ),
+        ("Nato🚀Sweden", "Nato!Sweden"),
+    ),
+    "an underscore": Spelling(
+        "ar", "قمة #حلف_الناتو في مدريد", "", ("الناتو", "حلف_الناتو", "#حلف_الناتو", "حلف مدريد")
+    ),
+    "a full stop without a blank": Spelling(
+        "ru",
+        "Военные ушли из Сирии.Очередной саммит прошёл.Делегации уехали, U.S.S. Cole осталась на ex.example.",
+        "",
+        ("Сирии", "Очередной", "прошел", "Делегации", "Сирии.Очередной", "ex.example"),
+        ("Сири.Очередной",),
+    ),
+    "Hebrew vowel points": Spelling("he", "נשיא אוּקְרָאִינָה הגיע", "אוּקְרָאִינָה", ("אוקראינה", "אוּקְרָאִינָה")),
+    "Arabic letters from a PDF": Spelling("ar", "ﻗﻤﺔ ﺍﻟﻨﺎﺗﻮ", "ﺍﻟﻨﺎﺗﻮ", ("الناتو", "ﺍﻟﻨﺎﺗﻮ", "النـــاتو")),
+    "Persian digits": Spelling("fa", "اف ۱۶ پرواز کرد", "", ("16", "۱۶", "١٦")),
+    "French blanks": Spelling(
+        "fr", "Le sommet de Vilnius, dit-il.", "", ("«\u202fVilnius\u202f»", "«\u00a0Vilnius\u00a0»")
+    ),
+    "Korean, decomposed": Spelling("ko", "나토 정상회의", "", ("나토", "\u1102\u1161\u1110\u1169")),
     "Portuguese accents": Spelling(
         "pt", "João Brandão foi à reunião.", "", ("Joao", "João", "reuniao Brandao", "JOÃO")
     ),

@@ -19,6 +19,7 @@ from delivery.feedback import quality
 from jobs.context import Context
 from newswatch.article import Article
 from newswatch.client import Newswatch, ServerError
+from search.first_page import FirstPage
 from store.keys import KeyStore, Request
 from tests.broken_slice import broken_slice
 from tests.factories import NOW
@@ -102,6 +103,11 @@ def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:
     story = api.get(f"stories/{first['article']['story']}")
     assert first["article"]["id"] in [one["id"] for one in story["articles"]]
     assert story["independent_sources"] >= 1
+    begun = FirstPage(api.context.clock()).written()
+    second = api.get("search", q="coalition", rows="stories", limit=3, offset=3, first=begun)
+    assert second == api.get("search", q="coalition", rows="stories", limit=3, offset=3), (
+        "a page's address can be asked"
+    )
     dated = api.get("search", q="", from_="2020-01-01", to="2020-01-02")
     assert (dated["total"], dated["next_offset"]) == (0, None)
     assert api.get("search", q="", rows="articles", sort="time", limit=2)["next_offset"] == 2

@@ -17,6 +17,8 @@ from alerts.saved import SavedSearches
 from newswatch import api
 from newswatch.api_key import Scope
 from search.asked import Sort
+from search.first_page import MAX_CHARS as FIRST_CHARS
+from search.first_page import first_page_of
 from search.ingest_pages import Query as Clause
 from search.ingest_pages import page_after, query_of
 from search.limits import MAX_CHARS
@@ -145,12 +147,15 @@ def _search(router: APIRouter, _: Horizons) -> None:
         # An open facet of the page and what is typed into it: taken, so that a page's address can be asked here.
         more: Annotated[str, Query(max_length=20, include_in_schema=False)] = "",  # noqa: ARG001
         within: Annotated[str, Query(max_length=100, include_in_schema=False)] = "",  # noqa: ARG001
+        # What a later page of the News page knows of its first one.
+        first: Annotated[str, Query(max_length=FIRST_CHARS, include_in_schema=False)] = "",
     ) -> Response:
         """What the News page's search finds with the same query string: best or newest first, a row for each story.
 
         Pages shift while articles come in: to get everything, use `/articles`.
         """
         now = here.clock()
+        begun = first_page_of(first, now) if offset else None
         dated = with_days(parse(q), from_ or "", to or "", now) if from_ is not None or to is not None else q
         found = find(
             here.es,
@@ -160,7 +165,8 @@ def _search(router: APIRouter, _: Horizons) -> None:
             offset=offset,
             sort=sort if dated.strip() else "time",
             by_story=rows == "stories",
-            now=now,
+            now=begun.read_at if begun else now,
+            first=begun,
         )
         of = found.total if found.stories is None else found.stories
         following = offset + limit

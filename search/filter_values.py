@@ -1,0 +1,78 @@
+"""The values of short filters: how a typed one is written in the index, and what is wrong with one. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from newswatch.names_in_english import countries, languages
+from search.filters import ADDING, FILTERS, ONCE, TIMES, on_scale
+from search.time_spans import TYPED_TIME, span
+
+_CODE: Final = 2
+"""Letters of a country's code, and of most languages'."""
+_USED: Final = {"uk": "GB"}
+"""Codes that people use, and ISO 3166 does not."""
+_ADDRESS: Final = re.compile(
+    r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#].*)?", re.IGNORECASE | re.DOTALL
+)
+
+
+def _country(typed: str) -> str:
+    return _USED.get(typed.lower()) or (typed if len(typed) == _CODE else countries().get(typed.casefold(), typed))
+
+
+def _language(typed: str) -> str:
+    """`en` for "English", and for `en-US`: articles have a language, and no country's form of it."""
+    code = re.split("[-_]", typed)[0]
+    return code if len(code) == _CODE else languages().get(typed.casefold(), typed)
+
+
+def _outlet(typed: str) -> str:
+    """The domain of an address: that of an outlet finds its sub-domains, too."""
+    address = _ADDRESS.fullmatch(typed)
+    return address[1] if address else typed
+
+
+_SPELT: Final[Mapping[str, Callable[[str], str]]] = {"country": _country, "lang": _language, "source": _outlet}
+
+
+def spelt(name: str, typed: str) -> str:
+    """The value as articles have it: `GB` for `country:uk`, `fr` for `lang:French`; one that is not known as it is."""
+    return _SPELT[name](typed) if name in _SPELT else typed
+
+
+def fault_of(name: str, values: Sequence[str], *, negated: bool) -> str:
+    """What is wrong with a filter, as a sentence; empty: nothing."""
+    faults = (_fault_of_value(name, value) for value in values)
+    if fault := next(filter(None, faults), ""):
+        return fault
+    if name in ADDING and negated:
+        return f"{name}: adds articles and can't be negated."
+    if name in ONCE and (negated or len(values) > 1):
+        return f"{name}: takes one value and can't be negated."
+    return ""
+
+
+def _fault_of_value(name: str, value: str) -> str:
+    allowed = FILTERS[name].choices
+    if allowed and value not in allowed:
+        return f"{name}: is {' or '.join(allowed)}, not {value!r}."
+    if FILTERS[name].scale:
+        try:
+            on_scale(name, value)
+        except ValueError as error:
+            return f"{error}."
+    return _fault_of_time(name, value) if name in TIMES else ""
+
+
+def _fault_of_time(name: str, value: str) -> str:
+    if not TYPED_TIME.fullmatch(value):
+        return f"{name}: takes a time like 7d, 24h, 2w, today, 2026-03-01 or 2026-03, not {value!r}."
+    try:
+        span(value, datetime(2000, 1, 1, tzinfo=UTC))
+    except (ValueError, OverflowError) as error:
+        return f"{value!r} is not a date: {error}."
+    return ""
