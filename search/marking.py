@@ -1,4 +1,5 @@
-"""What of a query is marked in the articles it finds, and what stands for the words that are not there. Pure."""
+"""What of a query is marked in the articles it finds, what stands for the words that are not there, and how much of it
+is said first. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from newswatch.article import Article
+from newswatch.article import Article, Entity, Evidence, Tag
 from newswatch.topics import Topics
 from search.highlight import searched_fields, unmarked
 from search.lucene import as_lucene
@@ -28,6 +29,10 @@ Json = dict[str, Any]
 
 _PARTS: Final = 100
 """Maximum parts of a query that are marked."""
+_LONG_NAME: Final = 5
+"""Letters from which on a name is looked for inside of words; shorter ones stand in others: `NATO` in "senator"."""
+_LEAD: Final = 400
+"""Characters of the text that are its lead: some 60 words, two or three sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,16 @@ class StandIn:
     """Of an entity or topic: "Islamic State"."""
     word: str
     """Of the query: "Daesh"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How much of a query an article says first, as news does with what it is about."""
+
+    title: float = 0.0
+    """Share of the words that the title says, by themselves or by a name that stands for them."""
+    head: float = 0.0
+    """The same of title, summary and lead together."""
 
 
 def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]:
@@ -84,8 +99,7 @@ def stand_ins(
     `marks` are the article's marked texts: most words are found there, so that few texts have to be searched.
     """
     marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
-    words = [part for word in asked.words for part in (pieces(word) or [word])]
-    absent = [word for word in words if not _is_said(word, marked)]
+    absent = [word for word in _wanted(asked) if not _is_said(word, marked)]
     if not absent:
         return ()
     text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
@@ -94,10 +108,17 @@ def stand_ins(
     return tuple(dict.fromkeys(found))
 
 
-def _marked_tokens(text: str) -> Iterator[str]:
+def _wanted(asked: Wording) -> list[str]:
+    """The words, of compounds the parts that mean something alone."""
+    return [part for word in asked.words for part in (pieces(word) or [word])]
+
+
+def _marked_tokens(text: str, before: int | None = None) -> Iterator[str]:
+    """The words that are marked, of those that begin `before` a place."""
     plain, spans = unmarked(text)
     for start, end in spans:
-        yield from tokens_of(plain[start:end])
+        if before is None or start < before:
+            yield from tokens_of(plain[start:end])
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -121,15 +142,24 @@ def _is_form(token: str, word: str) -> bool:
 
 def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text: str) -> Iterator[str]:
     """The first entity and the first topic of the article that is called by the word; `text` is its folded text."""
-    meant = asked.senses[word].entities if word in asked.senses else ()
-    entities = (one for one in article.entities if one.id in meant or _is_called(word, (one.name, *one.aliases)))
+    entities = _entities(word, asked, article)
     entity = next(entities, None)
     if entity:
         yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
-    tags = (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
-    tag = next(tags, None)
+    tag = next(_tags(word, article, topics), None)
     if tag and not (entity and _is_same(word, topics.path(tag.tag))):
         yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
+
+
+def _entities(word: str, asked: Wording, article: Article) -> Iterator[Entity]:
+    """Those of the article that are called by the word."""
+    meant = asked.senses[word].entities if word in asked.senses else ()
+    return (one for one in article.entities if one.id in meant or _is_called(word, (one.name, *one.aliases)))
+
+
+def _tags(word: str, article: Article, topics: Topics) -> Iterator[Tag]:
+    """Those of the article that are called by the word."""
+    return (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
 
 
 def _telling(word: str, name: str, said: Iterator[str]) -> str:
@@ -150,3 +180,66 @@ def _is_named(word: str, name: str) -> bool:
     if is_dense(word):
         return fold(name).text in fold(word).text or fold(word).text in fold(name).text
     return _is_said(word, _tokens(name))
+
+
+# ── what an article says first ───────────────────────────────────────────────────────────────────────────────────────
+
+_Limits = Mapping[str, int | None]
+"""Field → its first characters that count; None: all."""
+_TITLE: Final[_Limits] = {"title": None}
+_HEAD: Final[_Limits] = {"title": None, "summary": None, "text": _LEAD}
+
+
+def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]) -> Opening:
+    """How much of the words the article says first; `marks` are its marked texts, each in full."""
+    return Opening(*(_share_said(asked, article, topics, marks, limits) for limits in (_TITLE, _HEAD)))
+
+
+def _share_said(
+    asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]], limits: _Limits
+) -> float:
+    """The share of the words that the article says within the limits."""
+    words = _wanted(asked)
+    marked = {
+        token
+        for field, before in limits.items()
+        for text in marks.get(field, ())
+        for token in _marked_tokens(text, before)
+    }
+    texts = {"title": article.title, "summary": article.summary, "text": article.text}
+    said = _padded(" ".join(texts[field][:before] for field, before in limits.items()))
+    count = sum(
+        _is_said(word, marked) or _is_named_within(word, asked, article, topics, limits, said) for word in words
+    )
+    return count / len(words) if words else 0.0
+
+
+def _is_named_within(word: str, asked: Wording, article: Article, topics: Topics, limits: _Limits, said: str) -> bool:
+    """Whether a name stands for the word there: of an entity in the padded text `said`, or evidence of a topic."""
+    names = (name for entity in _entities(word, asked, article) for name in (entity.name, *entity.aliases))
+    if any(_says(said, name) for name in names):
+        return True
+    reasons = (reason for tag in _tags(word, article, topics) for reason in tag.evidence)
+    return any(_is_within(reason, limits) for reason in reasons)
+
+
+def _is_within(reason: Evidence, limits: _Limits) -> bool:
+    before = limits.get(reason.field)
+    return reason.field in limits and (before is None or reason.start < before)
+
+
+def _padded(text: str) -> str:
+    """The words of the text as `_says` looks for them."""
+    return f" {' '.join(tokens_of(text))} "
+
+
+def _says(said: str, name: str) -> bool:
+    """Whether the padded text has the name, a long one with whatever is written on to it (`والسويد`, "and Sweden").
+
+    One that is a function word in small letters (`IS`) is never looked for.
+    """
+    if is_small_acronym(name):
+        return False
+    tokens = " ".join(_tokens(name))
+    is_whole = not is_dense(name) and len(tokens) < _LONG_NAME
+    return bool(tokens) and (f" {tokens} " if is_whole else tokens) in said

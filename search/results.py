@@ -8,7 +8,7 @@ from datetime import datetime
 
 from newswatch.article import Article
 from search.facets import Facet, Timeline
-from search.marking import StandIn
+from search.marking import Opening, StandIn
 from search.meant import Meant, Unmeant
 from search.story_view import StoryFacts
 
@@ -46,6 +46,10 @@ class Hit:
     """What its headline and lead mean, if requested and known; `article` comes without its vector."""
     by_meaning: bool = False
     """Its words don't match: it means the same (`similar:`)."""
+    opening: Opening = field(default_factory=Opening)
+    """How much of the words it says first, if its meaning was requested."""
+    lacks_words: bool = False
+    """It has only some of the words, where others have all: it fills the page up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Results:
     relaxed: bool = False
     """No article has all the words; these have most of them."""
     filled: int | None = None
-    """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
+    """Place in `hits` from which on they have only some of the words, as `total` does not count them; by meaning, some
+    that lack words stand above (`Hit.lacks_words`). None: no such place."""
     similar: int = 0
     """Rows that are added by meaning; `total` does not count them."""
     unmeant: Unmeant | None = None
