@@ -83,7 +83,7 @@ def nearer_first(
     cosines = _cosines(head, meant)
     first = _first(head, cosines, {hit.article.id for hit in found[:full]})
     head = nearest_first(head, cosines, first, language)
-    place = full if results.relaxed or full >= len(head) else len(first)
+    place = len(first) if 0 < full < len(head) else full
     filled = place if place < len(rows) else None
     unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
     return replace(results, hits=(*head, *rows[_REORDERED:]), filled=filled, similar=len(new), unmeant=unmeant)
@@ -121,15 +121,17 @@ def nearest_first(
     how much they say first, and what corrects it (`_MAIN`, `_OWN_LANGUAGE`).
 
     `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others. Without any the
-    order is that of the words.
+    order is that of the words. Where Elasticsearch has raised some by their meaning, which hides their score, no score
+    of `first` counts.
     """
     if not cosines:
         return (*hits,)
     least = min(cosines.values())
-    best = max((hit.score for hit in hits if hit.score < _RAISED), default=0.0) or 1.0
+    unscored = {*first} if any(hit.score >= _RAISED for hit in hits) else set[str]()
+    best = max((hit.score for hit in hits if hit.article.id not in unscored), default=0.0) or 1.0
 
     def place(hit: Hit) -> tuple[bool, float]:
-        words = hit.score / best if hit.score < _RAISED else 0.0  # what was raised is so by its meaning alone
+        words = 0.0 if hit.article.id in unscored else hit.score / best
         said = _SAID_FIRST * (hit.opening.title + hit.opening.head)
         meant = cosines.get(hit.article.id, least)
         return hit.article.id not in first, -(words + meant + said + _correction(hit, language))

@@ -78,3 +78,13 @@ class Results:
     def rows(self) -> int:
         """Number of rows that the words find, on all pages: articles, or stories if those were requested."""
         return self.total if self.stories is None else self.stories
+
+    def is_close(self, place: int) -> bool:
+        """Whether the row there lacks words and yet stands among those that have all."""
+        above = self.filled is None or place < self.filled
+        return above and self.hits[place].lacks_words and not self.relaxed
+
+    @property
+    def has_close(self) -> bool:
+        """Whether there are such rows."""
+        return any(map(self.is_close, range(len(self.hits))))
