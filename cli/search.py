@@ -183,7 +183,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     _show_count(results)
 
 
-def _show(hit: Hit, *, is_close: bool) -> None:
+def _show(hit: Hit, *, is_close: bool = False) -> None:
     article = hit.article
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
     when = f"{article.published or article.first_seen:%d %b %Y %H:%M %Z}"

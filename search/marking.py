@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from newswatch.article import Article, Entity, Evidence, Tag
+from newswatch.article import Article, Entity, Tag
 from newswatch.topics import Topics
 from search.highlight import searched_fields, unmarked
 from search.lucene import as_lucene
@@ -113,12 +113,16 @@ def _wanted(asked: Wording) -> list[str]:
     return [part for word in asked.words for part in (pieces(word) or [word])]
 
 
-def _marked_tokens(text: str, before: int | None = None) -> Iterator[str]:
-    """The words that are marked, of those that begin `before` a place."""
+def _marked_tokens(text: str) -> Iterator[str]:
+    return (token for token, _ in _marked(text))
+
+
+def _marked(text: str) -> Iterator[tuple[str, int]]:
+    """The words that are marked, and where their mark begins."""
     plain, spans = unmarked(text)
     for start, end in spans:
-        if before is None or start < before:
-            yield from tokens_of(plain[start:end])
+        for token in tokens_of(plain[start:end]):
+            yield token, start
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -184,48 +188,35 @@ def _is_named(word: str, name: str) -> bool:
 
 # ── what an article says first ───────────────────────────────────────────────────────────────────────────────────────
 
-_Limits = Mapping[str, int | None]
-"""Field → its first characters that count; None: all."""
-_TITLE: Final[_Limits] = {"title": None}
-_HEAD: Final[_Limits] = {"title": None, "summary": None, "text": _LEAD}
-
 
 def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]) -> Opening:
     """How much of the words the article says first; `marks` are its marked texts, each in full."""
-    return Opening(*(_share_said(asked, article, topics, marks, limits) for limits in (_TITLE, _HEAD)))
-
-
-def _share_said(
-    asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]], limits: _Limits
-) -> float:
-    """The share of the words that the article says within the limits."""
     words = _wanted(asked)
-    marked = {
-        token
-        for field, before in limits.items()
-        for text in marks.get(field, ())
-        for token in _marked_tokens(text, before)
-    }
-    texts = {"title": article.title, "summary": article.summary, "text": article.text}
-    said = _padded(" ".join(texts[field][:before] for field, before in limits.items()))
-    count = sum(
-        _is_said(word, marked) or _is_named_within(word, asked, article, topics, limits, said) for word in words
-    )
-    return count / len(words) if words else 0.0
+    if not words:
+        return Opening()
+    marked = [(field, *one) for field, parts in marks.items() for text in parts for one in _marked(text)]
+    in_title = {token for field, token, _ in marked if field == "title"}
+    in_head = {token for field, token, start in marked if field != "text" or start < _LEAD}
+    title, head = _padded(article.title), _padded(f"{article.title} {article.summary} {article.text[:_LEAD]}")
+    first = above = 0
+    for word in words:
+        if _is_said(word, in_title):
+            first, above = first + 1, above + 1
+            continue
+        names = [*_names_of(word, asked, article)]
+        reasons = [reason for tag in _tags(word, article, topics) for reason in tag.evidence]
+        first += any(_says(title, name) for name in names) or any(one.field == "title" for one in reasons)
+        above += (
+            _is_said(word, in_head)
+            or any(_says(head, name) for name in names)
+            or any(one.field != "text" or one.start < _LEAD for one in reasons)
+        )
+    return Opening(first / len(words), above / len(words))
 
 
-def _is_named_within(word: str, asked: Wording, article: Article, topics: Topics, limits: _Limits, said: str) -> bool:
-    """Whether a name stands for the word there: of an entity in the padded text `said`, or evidence of a topic."""
-    names = (name for entity in _entities(word, asked, article) for name in (entity.name, *entity.aliases))
-    if any(_says(said, name) for name in names):
-        return True
-    reasons = (reason for tag in _tags(word, article, topics) for reason in tag.evidence)
-    return any(_is_within(reason, limits) for reason in reasons)
-
-
-def _is_within(reason: Evidence, limits: _Limits) -> bool:
-    before = limits.get(reason.field)
-    return reason.field in limits and (before is None or reason.start < before)
+def _names_of(word: str, asked: Wording, article: Article) -> Iterator[str]:
+    """All names of the article's entities that are called by the word."""
+    return (name for entity in _entities(word, asked, article) for name in (entity.name, *entity.aliases))
 
 
 def _padded(text: str) -> str:

@@ -23,9 +23,9 @@ def marked(text: str) -> str:
     return text.replace("[", MARK_START).replace("]", MARK_END)
 
 
-def said(article: Article, *words: str, senses: dict[str, Sense] | None = None, **marks: str) -> tuple[float, float]:
-    texts = {field: (marked(text),) for field, text in marks.items()}
-    found = opening(wording(words, senses or {}), article, Topics(), texts)
+def said(article: Article, *words: str, title: str = "", text: str = "", **senses: Sense) -> tuple[float, float]:
+    texts = {"title": (marked(title),), "text": (marked(text),)}
+    found = opening(wording(words, senses), article, Topics(), texts)
     return round(found.title, 2), round(found.head, 2)
 
 
@@ -34,9 +34,9 @@ def article(title: str = "", text: str = "", *entities: Entity) -> Article:
 
 
 def test_it_is_the_share_of_the_words_that_title_and_head_say() -> None:
-    marks = {"title": "A [storm] on the coast", "text": f"The [ferries] sail. {FAR} A [strike]."}
-    assert said(article(), "storm", "ferry", "strike", **marks) == (0.33, 0.33), "an irregular form is no form of it"
-    assert said(article(), "storm", "ferries", "strike", **marks) == (0.33, 0.67)
+    title, text = "A [storm] on the coast", f"The [ferries] sail. {FAR} A [strike]."
+    assert said(article(), "storm", "ferry", "strike", title=title, text=text) == (0.33, 0.33), "no form that we know"
+    assert said(article(), "storm", "ferries", "strike", title=title, text=text) == (0.33, 0.67)
     assert said(article(), "storms", "coast") == (0, 0), "what is not marked"
     assert said(article(), "storm-coast", title="A [storm] on the [coast]") == (1, 1), "a compound by its parts"
     assert said(article(), "北約峰會", title="[北約峰會]在") == (1, 1)
@@ -47,8 +47,8 @@ def test_a_name_that_stands_for_a_word_says_it() -> None:
     assert said(article("A senator", "", ALLIANCE), "OTAN") == (0, 0), "no part of another word"
     assert said(article("فنلندا والسويد", "", SWEDEN), "Sweden") == (1, 1), "a long one with what is written on to it"
     assert said(article("", f"{FAR} OTAN", ALLIANCE), "NATO") == (0, 0)
-    group = {"IS": Sense(("islamic-state",), "Islamic State")}
-    assert said(article("This is Mosul", "Daesh", STATE), "IS", senses=group) == (0, 1), "the verb is not the group"
+    group = Sense(("islamic-state",), "Islamic State")
+    assert said(article("This is Mosul", "Daesh", STATE), "IS", IS=group) == (0, 1), "the verb is not the group"
 
 
 @pytest.mark.parametrize(
