@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from newswatch.article import Article, Entity, Tag
 from newswatch.topics import Topics
-from search.highlight import searched_fields, unmarked
+from search.highlight import MARK_END, searched_fields, unmarked
 from search.lucene import as_lucene
 from search.ranking import is_pasted, loosely, together
 from search.syntax import Parsed, parts
@@ -114,15 +114,9 @@ def _wanted(asked: Wording) -> list[str]:
 
 
 def _marked_tokens(text: str) -> Iterator[str]:
-    return (token for token, _ in _marked(text))
-
-
-def _marked(text: str) -> Iterator[tuple[str, int]]:
-    """The words that are marked, and where their mark begins."""
     plain, spans = unmarked(text)
     for start, end in spans:
-        for token in tokens_of(plain[start:end]):
-            yield token, start
+        yield from tokens_of(plain[start:end])
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -194,9 +188,9 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     words = _wanted(asked)
     if not words:
         return Opening()
-    marked = [(field, *one) for field, parts in marks.items() for text in parts for one in _marked(text)]
-    in_title = {token for field, token, _ in marked if field == "title"}
-    in_head = {token for field, token, start in marked if field != "text" or start < _LEAD}
+    heads = {field: [_lead(text) if field == "text" else text for text in parts] for field, parts in marks.items()}
+    marked = {field: {token for text in texts for token in _marked_tokens(text)} for field, texts in heads.items()}
+    in_title, in_head = marked.get("title", set()), set[str]().union(*marked.values())
     title, head = _padded(article.title), _padded(f"{article.title} {article.summary} {article.text[:_LEAD]}")
     first = above = 0
     for word in words:
@@ -214,6 +208,11 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     return Opening(first / len(words), above / len(words))
 
 
+def _lead(text: str) -> str:
+    """The lead of a marked text, up to its last mark: reading the marks of the whole would take longer than all else."""
+    return text[: text.rfind(MARK_END, 0, _LEAD) + 1]
+
+
 def _names_of(word: str, asked: Wording, article: Article) -> Iterator[str]:
     """All names of the article's entities that are called by the word."""
     return (name for entity in _entities(word, asked, article) for name in (entity.name, *entity.aliases))
@@ -225,12 +224,16 @@ def _padded(text: str) -> str:
 
 
 def _says(said: str, name: str) -> bool:
-    """Whether the padded text has the name, a long one with whatever is written on to it (`والسويد`, "and Sweden").
+    """Whether the padded text has the name."""
+    wanted = _padded_name(name)
+    return bool(wanted) and wanted in said
 
-    One that is a function word in small letters (`IS`) is never looked for.
+
+@lru_cache(maxsize=50_000)
+def _padded_name(name: str) -> str:
+    """What is in a padded text that has the name: a long one may have something written on to it (`والسويد`, "and
+    Sweden"). Empty for one that is a function word in small letters (`IS`).
     """
-    if is_small_acronym(name):
-        return False
-    tokens = " ".join(_tokens(name))
-    is_whole = not is_dense(name) and len(tokens) < _LONG_NAME
-    return bool(tokens) and (f" {tokens} " if is_whole else tokens) in said
+    tokens = "" if is_small_acronym(name) else " ".join(tokens_of(name))
+    is_whole = tokens and not is_dense(name) and len(tokens) < _LONG_NAME
+    return f" {tokens} " if is_whole else tokens
