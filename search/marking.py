@@ -209,7 +209,7 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
 
 
 def _lead(text: str) -> str:
-    """The lead of a marked text, up to its last mark: reading the marks of the whole would take longer than all else."""
+    """The lead of a marked text, up to its last mark: reading all marks of the text would take longer than all else."""
     return text[: text.rfind(MARK_END, 0, _LEAD) + 1]
 
 
