@@ -157,14 +157,14 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if unmeant := told(results.unmeant, by_name="vectors" in context.settings.model_fields_set):
         err.print(f"[yellow]{escape(unmeant)}[/]")
     if as_json:
-        for place, hit in enumerate(results.hits):
+        for hit in results.hits:
             emit_json(
                 {
                     "highlights": hit.highlights,
                     "stand_ins": hit.stand_ins,
                     "copy": hit.copy,
                     "by_meaning": hit.by_meaning,
-                    "has_all_words": results.filled is None or place < results.filled,
+                    "has_all_words": not (hit.lacks_words or hit.by_meaning or results.relaxed),
                     "article": hit.article,
                     "matching": hit.matching,
                 }
@@ -177,7 +177,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     for place, hit in enumerate(results.hits):
         if place == results.filled and not results.relaxed:
             err.print("[yellow]These have only some of the words:[/]")
-        _show(hit)
+        _show(hit, is_close=results.is_close(place))
     if not results.total:
         _show_hints(context, query)
     if facets:
@@ -193,14 +193,14 @@ def _tell_missing(results: Results) -> None:
         raise typer.Exit(STORE)
 
 
-def _show(hit: Hit) -> None:
+def _show(hit: Hit, *, is_close: bool = False) -> None:
     article = hit.article
     out.print(_marked(hit.highlights.get("title", (article.title,))[0], "bold"), soft_wrap=True)
     when = f"{article.published or article.first_seen:%d %b %Y %H:%M %Z}"
     tags = " ".join(f"{tag.tag}{'*' if tag.level == 'main' else ''}" for tag in article.tags)
     outlet = f"{article.source.name} [{article.source.reliability or '–'}]"
     outlet += " state media" if article.source.state_media else ""
-    tags += " · found by meaning" if hit.by_meaning else ""
+    tags += " · found by meaning" if hit.by_meaning else " · close match" if is_close else ""
     out.print(Text(f"{outlet} · {when} · {tags}", style="dim"), soft_wrap=True)
     if hit.story.articles > 1:
         out.print(Text(_in_figures(hit), style="dim"), soft_wrap=True)

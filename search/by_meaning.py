@@ -1,8 +1,12 @@
 """Orders the first page of a search by meaning too, and adds what means the same where no article has all words. Pure.
 
-Articles with all of the words stand first, by words and meaning. Of the others, those that are near in meaning come
-first: where no article has all words, the nearest ones that have most of them, which may come from a later page, and up
-to `ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is lost or stands twice.
+First come articles that have all of the words, say all of them in their head in some form, or are near in meaning. They
+go by the sum of their score, their nearness, and how much of the words they say first (`marking.Opening`): an article
+that has all words here and there in a long text is rarely what was asked for. The others follow, in the same order.
+
+Where no article has all words, what is near includes the nearest ones that have most of them, which may come from a
+later page, and up to `ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is lost
+or stands twice.
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ _OWN_LANGUAGE: Final = 0.1
 only what all languages have in common is taken off."""
 _MAIN: Final = 0.1
 """For an article whose main subject is a topic."""
+_SAID_FIRST: Final = 0.2
+"""For the share of the words that the title says, and again for the share that title, summary and lead say."""
 ADDED: Final = MOST_ADDED
 """Maximum of added rows where no article has all words."""
 FIRST: Final = 1_000.0
@@ -76,8 +82,10 @@ def nearer_first(
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
     head = rows[:_REORDERED]
     cosines = _cosines(head, meant)
-    head = nearest_first(head, cosines, {hit.article.id for hit in found[:full]}, language)
-    filled = full if full < len(rows) else None
+    first = _first(head, cosines, {hit.article.id for hit in found[:full]})
+    head = nearest_first(head, cosines, first, language)
+    place = len(first) if 0 < full < len(head) else full
+    filled = place if place < len(rows) else None
     unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
     raised = tuple(row for hit in rows if hit.score >= _RAISED and (row := _row(hit, by_story)) in shown)
     ordered = (*head, *rows[_REORDERED:])
@@ -99,28 +107,37 @@ def _cosines(hits: Sequence[Hit], meant: Meant) -> Mapping[str, float]:
     return {id_: cosine(meant.vector, one.vector) for id_, one in by_id.items() if one and one.by == meant.by}
 
 
-def nearest_first(
-    hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str], language: str | None = None
-) -> tuple[Hit, ...]:
-    """The hits in three parts: those of `whole`, which have all words; the others that are near, by their cosine; the
-    rest. The first and last part go by the sum of the score, as a share of the best one's, the cosine, and what
-    corrects them (`_MAIN`, `_OWN_LANGUAGE`).
+def _first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str]) -> Collection[str]:
+    """The articles that stand first: those of `whole`, which have all words, say all in their head, or are near."""
+    if not cosines:
+        return whole
+    # Elasticsearch rounds at the limit, and a copy's original, in its place, may be farther away.
+    near = {id_ for id_, cosine in cosines.items() if cosine >= _NEAR}
+    told = {hit.article.id for hit in hits if hit.score >= _RAISED or hit.opening.head == 1}
+    return {hit.article.id for hit in hits}.intersection({*near, *told, *whole})
 
-    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others.
+
+def nearest_first(
+    hits: Sequence[Hit], cosines: Mapping[str, float], first: Collection[str], language: str | None = None
+) -> tuple[Hit, ...]:
+    """The hits, those of `first` above the others, by the sum of the score, as a share of the best one's, the cosine,
+    how much they say first, and what corrects it (`_MAIN`, `_OWN_LANGUAGE`).
+
+    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others. Without any the
+    order is that of the words. Where Elasticsearch has raised some by their meaning, which hides their score, no score
+    of `first` counts.
     """
     if not cosines:
         return (*hits,)
     least = min(cosines.values())
-    # Elasticsearch rounds at the limit, and a copy's original, in its place, may be farther away.
-    raised = {hit.article.id for hit in hits if hit.score >= _RAISED}
-    is_near = ({id_ for id_, near in cosines.items() if near >= _NEAR} | raised).difference(whole)
-    best = max((hit.score for hit in hits if hit.article.id not in is_near), default=0.0) or 1.0
+    unscored = {*first} if any(hit.score >= _RAISED for hit in hits) else set[str]()
+    best = max((hit.score for hit in hits if hit.article.id not in unscored), default=0.0) or 1.0
 
-    def place(hit: Hit) -> tuple[int, float]:
-        id_, near = hit.article.id, cosines.get(hit.article.id, least)
-        if id_ in is_near:
-            return 1, -near
-        return (0 if id_ in whole else 2), -(hit.score / best + near + _correction(hit, language))
+    def place(hit: Hit) -> tuple[bool, float]:
+        words = 0.0 if hit.article.id in unscored else hit.score / best
+        said = _SAID_FIRST * (hit.opening.title + hit.opening.head)
+        meant = cosines.get(hit.article.id, least)
+        return hit.article.id not in first, -(words + meant + said + _correction(hit, language))
 
     return tuple(sorted(hits, key=place))
 

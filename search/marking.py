@@ -1,4 +1,5 @@
-"""What of a query is marked in the articles it finds, and what stands for the words that are not there. Pure."""
+"""What of a query is marked in the articles it finds, what stands for the words that are not there, and how much of it
+is said first. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from newswatch.article import Article
+from newswatch.article import Article, Entity, Tag
 from newswatch.topics import Topics
-from search.highlight import searched_fields, unmarked
+from search.highlight import MARK_END, searched_fields, unmarked
 from search.lucene import as_lucene
 from search.ranking import is_pasted, loosely, together
 from search.syntax import Parsed, parts
@@ -28,6 +29,10 @@ Json = dict[str, Any]
 
 _PARTS: Final = 100
 """Maximum parts of a query that are marked."""
+_LONG_NAME: Final = 5
+"""Letters from which on a name is looked for inside of words; shorter ones stand in others: `NATO` in "senator"."""
+_LEAD: Final = 400
+"""Characters of the text that are its lead: some 60 words, two or three sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,16 @@ class StandIn:
     """Of an entity or topic: "Islamic State"."""
     word: str
     """Of the query: "Daesh"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How much of a query an article says first, as news does with what it is about."""
+
+    title: float = 0.0
+    """Share of the words that the title says, by themselves or by a name that stands for them."""
+    head: float = 0.0
+    """The same of title, summary and lead together."""
 
 
 def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]:
@@ -84,14 +99,18 @@ def stand_ins(
     `marks` are the article's marked texts: most words are found there, so that few texts have to be searched.
     """
     marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
-    words = [part for word in asked.words for part in (pieces(word) or [word])]
-    absent = [word for word in words if not _is_said(word, marked)]
+    absent = [word for word in _wanted(asked) if not _is_said(word, marked)]
     if not absent:
         return ()
     text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
     absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
     found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics, text))
     return tuple(dict.fromkeys(found))
+
+
+def _wanted(asked: Wording) -> list[str]:
+    """The words, of compounds the parts that mean something alone."""
+    return [part for word in asked.words for part in (pieces(word) or [word])]
 
 
 def _marked_tokens(text: str) -> Iterator[str]:
@@ -121,15 +140,24 @@ def _is_form(token: str, word: str) -> bool:
 
 def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text: str) -> Iterator[str]:
     """The first entity and the first topic of the article that is called by the word; `text` is its folded text."""
-    meant = asked.senses[word].entities if word in asked.senses else ()
-    entities = (one for one in article.entities if one.id in meant or _is_called(word, (one.name, *one.aliases)))
+    entities = _entities(word, asked, article)
     entity = next(entities, None)
     if entity:
         yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
-    tags = (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
-    tag = next(tags, None)
+    tag = next(_tags(word, article, topics), None)
     if tag and not (entity and _is_same(word, topics.path(tag.tag))):
         yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
+
+
+def _entities(word: str, asked: Wording, article: Article) -> Iterator[Entity]:
+    """Those of the article that are called by the word."""
+    meant = asked.senses[word].entities if word in asked.senses else ()
+    return (one for one in article.entities if one.id in meant or _is_called(word, (one.name, *one.aliases)))
+
+
+def _tags(word: str, article: Article, topics: Topics) -> Iterator[Tag]:
+    """Those of the article that are called by the word."""
+    return (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
 
 
 def _telling(word: str, name: str, said: Iterator[str]) -> str:
@@ -150,3 +178,62 @@ def _is_named(word: str, name: str) -> bool:
     if is_dense(word):
         return fold(name).text in fold(word).text or fold(word).text in fold(name).text
     return _is_said(word, _tokens(name))
+
+
+# ── what an article says first ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]) -> Opening:
+    """How much of the words the article says first; `marks` are its marked texts, each in full."""
+    words = _wanted(asked)
+    if not words:
+        return Opening()
+    heads = {field: [_lead(text) if field == "text" else text for text in parts] for field, parts in marks.items()}
+    marked = {field: {token for text in texts for token in _marked_tokens(text)} for field, texts in heads.items()}
+    in_title, in_head = marked.get("title", set()), set[str]().union(*marked.values())
+    title, head = _padded(article.title), _padded(f"{article.title} {article.summary} {article.text[:_LEAD]}")
+    first = above = 0
+    for word in words:
+        if _is_said(word, in_title):
+            first, above = first + 1, above + 1
+            continue
+        names = [*_names_of(word, asked, article)]
+        reasons = [reason for tag in _tags(word, article, topics) for reason in tag.evidence]
+        first += any(_says(title, name) for name in names) or any(one.field == "title" for one in reasons)
+        above += (
+            _is_said(word, in_head)
+            or any(_says(head, name) for name in names)
+            or any(one.field != "text" or one.start < _LEAD for one in reasons)
+        )
+    return Opening(first / len(words), above / len(words))
+
+
+def _lead(text: str) -> str:
+    """The lead of a marked text, up to its last mark: reading all marks of the text would take longer than all else."""
+    return text[: text.rfind(MARK_END, 0, _LEAD) + 1]
+
+
+def _names_of(word: str, asked: Wording, article: Article) -> Iterator[str]:
+    """All names of the article's entities that are called by the word."""
+    return (name for entity in _entities(word, asked, article) for name in (entity.name, *entity.aliases))
+
+
+def _padded(text: str) -> str:
+    """The words of the text as `_says` looks for them."""
+    return f" {' '.join(tokens_of(text))} "
+
+
+def _says(said: str, name: str) -> bool:
+    """Whether the padded text has the name."""
+    wanted = _padded_name(name)
+    return bool(wanted) and wanted in said
+
+
+@lru_cache(maxsize=50_000)
+def _padded_name(name: str) -> str:
+    """What is in a padded text that has the name: a long one may have something written on to it (`والسويد`, "and
+    Sweden"). Empty for one that is a function word in small letters (`IS`).
+    """
+    tokens = "" if is_small_acronym(name) else " ".join(tokens_of(name))
+    is_whole = tokens and not is_dense(name) and len(tokens) < _LONG_NAME
+    return f" {tokens} " if is_whole else tokens

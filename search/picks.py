@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from newswatch.problems import Problem, report_problem
 from search import highlight, marking
 from search.asked import wording_of
 from search.asking import WHOLE, Answer, Request
-from search.marking import StandIn, stand_ins
+from search.marking import Opening, StandIn, opening, stand_ins
 from search.meant import Meant
 from search.results import Copy, Hit
 from search.story_view import StoryFacts
@@ -129,8 +129,9 @@ class Reading:
                 names = self._stand_ins(article, marked)
                 indexed_at = _moment(hit["_source"].get("indexed_at"))
                 copy = self._copy(marked, *articles[pick.copy.seq]) if pick.copy and pick.copy.seq in articles else None
-                meant = meanings.get(article.id)
-                hits.append(Hit(article, pick.score, _shown(marked), pick.seq, *counts, indexed_at, names, copy, meant))
+                shown_marks, meant = _shown(marked), meanings.get(article.id)
+                row = Hit(article, pick.score, shown_marks, pick.seq, *counts, indexed_at, names, copy, meant)
+                hits.append(replace(row, opening=self._opening(article, marked)) if self.with_meaning else row)
         return tuple(hits)
 
     def _copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
@@ -148,6 +149,9 @@ class Reading:
             return ()
         asked = wording_of(self.parsed, self.names)
         return stand_ins(asked, article, self.names.shown_topics(), marked)
+
+    def _opening(self, article: Article, marked: highlight.Marks) -> Opening:
+        return opening(wording_of(self.parsed, self.names), article, self.names.shown_topics(), marked)
 
 
 def unmarked_request(request: Request) -> Request:

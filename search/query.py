@@ -215,7 +215,7 @@ class _Search(Page):
         if not more:
             return results
         place = len(results.hits) if results.filled is None else results.filled
-        return replace(results, hits=results.hits + more, filled=place)
+        return replace(results, hits=results.hits + tuple(replace(hit, lacks_words=True) for hit in more), filled=place)
 
     def _with_most(self, clause: Json) -> tuple[Results, tuple[Hit, ...]]:
         """The page of what `clause` finds, above all what is near to the words; and what is near beside it."""

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from newswatch.article import Article
 from search.facets import Facet, Timeline
-from search.marking import StandIn
+from search.marking import Opening, StandIn
 from search.meant import Meant, Unmeant
 from search.missing import Missing
 from search.story_view import StoryFacts
@@ -47,6 +47,10 @@ class Hit:
     """What its headline and lead mean, if requested and known; `article` comes without its vector."""
     by_meaning: bool = False
     """Its words don't match: it means the same (`similar:`)."""
+    opening: Opening = field(default_factory=Opening)
+    """How much of the words it says first, if its meaning was requested."""
+    lacks_words: bool = False
+    """It has only some of the words, where others have all: it fills the page up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ class Results:
     relaxed: bool = False
     """No article has all the words; these have most of them."""
     filled: int | None = None
-    """Place in `hits` from which on they have only some of the words; `total` does not count them. None: none such."""
+    """Place in `hits` from which on they have only some of the words, as `total` does not count them; by meaning, some
+    that lack words stand above (`Hit.lacks_words`). None: no such place."""
     similar: int = 0
     """Rows that are added by meaning; `total` does not count them."""
     raised: tuple[str, ...] = ()
@@ -78,3 +83,13 @@ class Results:
     def rows(self) -> int:
         """Number of rows that the words find, on all pages: articles, or stories if those were requested."""
         return self.total if self.stories is None else self.stories
+
+    def is_close(self, place: int) -> bool:
+        """Whether the row there lacks words and yet stands among those that have all."""
+        above = self.filled is None or place < self.filled
+        return above and self.hits[place].lacks_words and not self.relaxed
+
+    @property
+    def has_close(self) -> bool:
+        """Whether there are such rows."""
+        return any(map(self.is_close, range(len(self.hits))))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from newswatch.article import Tag
 from search.by_meaning import OF_ANOTHER, nearer_first
+from search.marking import Opening
 from search.meant import Meant
 from search.results import Hit, Results
 from tests.factories import an_article
@@ -39,10 +40,35 @@ def test_rows_with_all_words_go_by_the_sum_of_words_and_meaning() -> None:
     assert order(page(hit(1, 10, 0.1, by="another"), hit(2, 9, 0.1), hit(3, 8, 0.5))) == [3, 1, 2]
 
 
-def test_below_them_the_near_come_first_however_few_words_they_have() -> None:
-    found = page(hit(1, 10, 0.0), hit(2, 9, 0.29), hit(3, 2, 0.31), hit(4, 1, 0.9), filled=1)
-    assert order(found) == [1, 4, 3, 2]
-    assert nearer_first(found, MEANT, 20).filled == 1
+def lacking(*hits: Hit) -> tuple[Hit, ...]:
+    return tuple(replace(one, lacks_words=True) for one in hits)
+
+
+def saying(one: Hit, title: float, head: float) -> Hit:
+    return replace(one, opening=Opening(title, head))
+
+
+def test_beside_them_stand_the_near_however_few_words_they_have() -> None:
+    some = lacking(hit(2, 9, 0.29), hit(3, 2, 0.31), hit(4, 1, 0.95))
+    found = nearer_first(page(hit(1, 10, 0.0), *some, filled=1), MEANT, 20)
+    assert [one.seq for one in found.hits] == [4, 1, 3, 2]
+    assert found.filled == 3
+    assert [found.is_close(place) for place in range(4)] == [True, False, True, False]
+
+
+def test_what_says_the_words_first_rises_and_stands_beside_them_if_it_says_all() -> None:
+    assert order(page(saying(hit(1, 10, 0.1), 0, 0.5), saying(hit(2, 9, 0.1), 0.5, 0.5))) == [1, 2]
+    assert order(page(saying(hit(1, 10, 0.1), 0, 0.5), saying(hit(2, 9, 0.1), 0.5, 1))) == [2, 1]
+    some = lacking(saying(hit(2, 8, 0.1), 1, 0.9), saying(hit(3, 1, 0.1), 0, 1))
+    found = nearer_first(page(hit(1, 10, 0.1), *some, filled=1), MEANT, 20)
+    assert [one.seq for one in found.hits] == [1, 3, 2]
+    assert (found.filled, found.is_close(1)) == (2, True)
+
+
+def test_where_no_row_has_all_words_none_is_close_to_those_that_have() -> None:
+    found = nearer_first(page(*lacking(hit(1, 10, 0.1), hit(2, 9, 0.5)), filled=0), MEANT, 20)
+    assert [one.seq for one in found.hits] == [2, 1]
+    assert (found.filled, found.has_close) == (0, False)
 
 
 def test_what_is_added_is_marked_counted_and_never_a_second_row() -> None:

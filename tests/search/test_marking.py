@@ -1,0 +1,67 @@
+"""How much of a query an article says first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from newswatch.article import Article, Entity, Evidence, Tag
+from newswatch.topics import TopicCalled, Topics
+from search.highlight import MARK_END, MARK_START
+from search.marking import Opening, opening
+from search.words import Sense, wording
+from tests.factories import an_article
+
+ALLIANCE = Entity("nato", "NATO", "organisation", 1, aliases=("OTAN", "Alianţa Nord-Atlantică"))
+SWEDEN = Entity("sweden", "Sweden", "country", 1, aliases=("السويد",))
+STATE = Entity("islamic-state", "Islamic State", "group", 1, aliases=("IS", "Daesh"))
+FAR = "Nothing of it. " * 30
+
+
+def marked(text: str) -> str:
+    return text.replace("[", MARK_START).replace("]", MARK_END)
+
+
+def said(article: Article, *words: str, title: str = "", text: str = "", **senses: Sense) -> tuple[float, float]:
+    texts = {"title": (marked(title),), "text": (marked(text),)}
+    found = opening(wording(words, senses), article, Topics(), texts)
+    return round(found.title, 2), round(found.head, 2)
+
+
+def article(title: str = "", text: str = "", *entities: Entity) -> Article:
+    return replace(an_article(), title=title, summary="", text=text, entities=entities, tags=())
+
+
+def test_it_is_the_share_of_the_words_that_title_and_head_say() -> None:
+    title, text = "A [storm] on the coast", f"The [ferries] sail. {FAR} A [strike]."
+    assert said(article(), "storm", "ferry", "strike", title=title, text=text) == (0.33, 0.33), "no form that we know"
+    assert said(article(), "storm", "ferries", "strike", title=title, text=text) == (0.33, 0.67)
+    assert said(article(), "storms", "coast") == (0, 0), "what is not marked"
+    assert said(article(), "storm-coast", title="A [storm] on the [coast]") == (1, 1), "a compound by its parts"
+    assert said(article(), "北約峰會", title="[北約峰會]在") == (1, 1)
+
+
+def test_a_name_that_stands_for_a_word_says_it() -> None:
+    assert said(article("Summit of OTAN", "", ALLIANCE), "NATO") == (1, 1)
+    assert said(article("A senator", "", ALLIANCE), "OTAN") == (0, 0), "no part of another word"
+    assert said(article("فنلندا والسويد", "", SWEDEN), "Sweden") == (1, 1), "a long one with what is written on to it"
+    assert said(article("", f"{FAR} OTAN", ALLIANCE), "NATO") == (0, 0)
+    group = Sense(("islamic-state",), "Islamic State")
+    assert said(article("This is Mosul", "Daesh", STATE), "IS", IS=group) == (0, 1), "the verb is not the group"
+
+
+@pytest.mark.parametrize(
+    ("field", "start", "expected"), [("title", 0, (1, 1)), ("text", 9, (0, 1)), ("text", 900, (0, 0))]
+)
+def test_evidence_of_a_topic_says_what_the_topic_is_called(
+    field: str, start: int, expected: tuple[float, float]
+) -> None:
+    reason = Evidence(field, start, start + 6, "attack")  # type: ignore[arg-type]
+    tagged = replace(article(), tags=(Tag("terror", "main", 0.9, (reason,)),))
+    topics = Topics(topics={"terror": TopicCalled(name="Terror", called={"fr": ("terrorisme",)})})
+    assert opening(wording(["terrorisme"]), tagged, topics, {}) == Opening(*expected)
+
+
+def test_a_query_without_words_is_said_nowhere() -> None:
+    assert opening(wording([]), article("Storm"), Topics(), {}) == Opening()
