@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from urllib.parse import quote
 
 from alerts.kinds import EVENT_KINDS
@@ -15,7 +15,7 @@ from delivery.links import ACCOUNT, STORY_KEY, Action, Link, Links
 from delivery.message import About, AnswerLinks, NewsFrom, OtherView, Piece, Quote, Said, StoryView, Tone, TopicView
 from delivery.passages import clipped, pieces_of, repeats, text_of
 from delivery.updates import adds_nothing, news_of
-from delivery.words import one_line, safe_url, shortened, visible, when
+from delivery.words import in_zone, one_line, safe_url, shortened, visible, when
 from newswatch import languages, names_in_english
 from newswatch.alert import Passage
 from newswatch.article import Article, Source, Tag
@@ -97,7 +97,7 @@ def story_view(
 
     Among others (not `alone`) it has one short passage, so that the mail can be read at a glance.
     """
-    item, article, title = story.item, story.article, headline(story)
+    item, article, title = story.item, story.article, headline(story, zone)
     passages = _passages(item)
     said = _said(story, zone)
     news = () if said else _news(story, alone=alone)
@@ -202,10 +202,10 @@ def _quotes(passages: Sequence[Passage], title: str, *, alone: bool) -> tuple[Qu
     return tuple(quotes[: _QUOTES if alone else 1])
 
 
-def headline(story: MailStory) -> str:
-    """The story's title on one line, or the headline of its event; never empty."""
+def headline(story: MailStory, zone: tzinfo = UTC) -> str:
+    """The story's title on one line, or the headline of its event with its times in `zone`; never empty."""
     event = next((d.headline for d in story.item.deliveries if d.headline), "")
-    return shown_title(event or (story.article.title if story.article else "")) or "(no title)"
+    return shown_title(in_zone(event, zone) or (story.article.title if story.article else "")) or "(no title)"
 
 
 def shown_title(title: str) -> str:

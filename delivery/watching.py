@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from alerts.coverage import coverage
 from delivery.coverage_text import CoverageText, told
@@ -13,10 +13,12 @@ from store.names import Names
 from store.watched import read_watched
 
 
-def watching(es: Client, names: Names, searches: Iterable[SavedSearch], *, days: int, now: datetime) -> CoverageText:
-    """What was watched for these searches in the last `days` days; no searches stand for all feeds.
+def watching(
+    es: Client, names: Names, searches: Iterable[SavedSearch], *, days: int, now: datetime, zone: tzinfo = UTC
+) -> CoverageText:
+    """What was watched for these searches in the last `days` days, in times of `zone`; no searches stand for all feeds.
 
     Raises:
         StoreError, elasticsearch's errors: an index can't be read.
     """
-    return told(coverage(read_watched(es, names, now), searches, now - timedelta(days=days)))
+    return told(coverage(read_watched(es, names, now), searches, now - timedelta(days=days)), zone)

@@ -52,6 +52,27 @@ def when(moment: datetime, zone: tzinfo = UTC) -> str:
     return f"{here:%a} {here.day} {here:%b %Y, %H:%M} {zone_name(here)}"
 
 
+_WRITTEN = re.compile(
+    r"\b(?:(?:[A-Z][a-z]{2} )?(?P<long>\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d)"
+    r"|(?P<short>\d{4}-\d\d-\d\d \d\d:\d\d)) UTC\b"
+)
+"""A time as `when` and other sentences of ours have it."""
+
+
+def in_zone(text: str, zone: tzinfo) -> str:
+    """The sentence with its times in `zone`: it was written in UTC before it was known to whom it would be mailed."""
+    return text if zone is UTC else _WRITTEN.sub(lambda found: _rewritten(found, zone), text)
+
+
+def _rewritten(found: re.Match[str], zone: tzinfo) -> str:
+    form = "%d %b %Y, %H:%M" if found["long"] else "%Y-%m-%d %H:%M"
+    try:
+        here = datetime.strptime(found["long"] or found["short"], form).replace(tzinfo=UTC).astimezone(zone)
+    except (ValueError, OverflowError):  # 31 Feb 2026, from a stranger
+        return found[0]
+    return when(here, zone) if found["long"] else f"{here:%Y-%m-%d %H:%M} {zone_name(here)}"
+
+
 def zone_name(here: datetime) -> str:
     """The short name of the zone of `here` at that time; its offset, "UTC+04:00", where the zone has no name."""
     name, offset = here.tzname() or "", f"{here:%z}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from delivery.links import ACCOUNT, Action, Link, Links
 from delivery.message import Message, SearchNotice, StoryList, Watch, WatchedBy
 from delivery.passages import told_once
 from delivery.story_views import LABELS, MailStory, headline, search_url, story_view
-from delivery.words import one_line, safe_url, shortened, when
+from delivery.words import in_zone, one_line, safe_url, shortened, when
 from newswatch import durations
 from newswatch.delivery import Delivery
 from newswatch.outages import WORTH_TELLING
@@ -63,7 +63,7 @@ def message_of(
         watched_by={key: WatchedBy(name, url("unsubscribe", key), url("mute", key)) for key, name in names.items()},
         stop_these_url=url("unsubscribe", ",".join(names)),
         stop_all_url=url("unsubscribe", "*"),
-        notices=tuple(_notice(d, settings) for d in mail.notices if d.kind in ABOUT_SEARCHES),
+        notices=tuple(_notice(d, settings, zone) for d in mail.notices if d.kind in ABOUT_SEARCHES),
         watch=watch,
         changed=changed,
         mails_url=safe_url(
@@ -73,7 +73,7 @@ def message_of(
     return Message(
         key=mail.key,
         recipient=mail.recipient,
-        subject=subject(mail, ordered, languages),
+        subject=subject(mail, ordered, languages, zone),
         at=now,
         sender=settings.mail_name,
         body=body,
@@ -88,11 +88,11 @@ def _names(mail: Mail) -> dict[str, str]:
     return {d.alert_id: one_line(d.alert_name) for d in mail.deliveries}
 
 
-def _notice(delivery: Delivery, settings: Settings) -> SearchNotice:
+def _notice(delivery: Delivery, settings: Settings, zone: tzinfo) -> SearchNotice:
     is_bad = delivery.kind == "failing"
     return SearchNotice(
         label="A saved search can't be run" if is_bad else "A saved search works again",
-        text=one_line(delivery.headline),
+        text=in_zone(one_line(delivery.headline), zone),
         is_bad=is_bad,
         edit_url=search_url(delivery.alert_id, settings),
     )
@@ -120,7 +120,7 @@ def lateness(mail: Mail, now: datetime, why: str | None, zone: tzinfo) -> str:
     return f"This mail was due {when(due, zone)} and comes {durations.long((now - due).total_seconds())} late{reason}"
 
 
-def subject(mail: Mail, stories: Sequence[MailStory], languages: Collection[str] = ()) -> str:
+def subject(mail: Mail, stories: Sequence[MailStory], languages: Collection[str] = (), zone: tzinfo = UTC) -> str:
     """One line that says what the mail is about: its best headline, and what else is in it.
 
     The best headline is the first one in one of `languages`, or else the first one. `stories` are sorted by weight. A
@@ -129,7 +129,7 @@ def subject(mail: Mail, stories: Sequence[MailStory], languages: Collection[str]
     if not stories:
         return shortened(_subject_without_stories(mail), _SUBJECT)
     best = _best(stories, languages)
-    title, rest = _labelled(best, mail), _besides(mail, len(stories) - 1, after=best)
+    title, rest = _labelled(best, mail, zone), _besides(mail, len(stories) - 1, after=best)
     return f"{shortened(title, max(_SUBJECT - len(rest), _SUBJECT // 2))}{shortened(rest, _SUBJECT // 2)}"
 
 
@@ -140,9 +140,9 @@ def _best(stories: Sequence[MailStory], languages: Collection[str]) -> MailStory
     return next(own, stories[0])
 
 
-def _labelled(story: MailStory, mail: Mail) -> str:
+def _labelled(story: MailStory, mail: Mail, zone: tzinfo) -> str:
     """The headline after what kind of news it is: "Correction: …". A reply without a kind is marked as a reply."""
-    title, label = headline(story), LABELS[story.item.kind] if story.article else ""
+    title, label = headline(story, zone), LABELS[story.item.kind] if story.article else ""
     label = label or ("Re" if mail.kind == "reply" else "")
     return title if not label or title.casefold().startswith(f"{label.casefold()}:") else f"{label}: {title}"
 

@@ -92,9 +92,7 @@ def _value(value: Value, time_field: str | None) -> Json:
         column["params"] = {"sortField": value.by, "showArrayValues": True}
     elif name == "percentile":
         column["params"] = {"percentile": value.at}
-    elif name == "max" and (
-        field == time_field or str(field).endswith(("_at", "_since")) or field in ("at", "since", "until")
-    ):
+    elif name == "max" and (field == time_field or str(field).rpartition("_")[2] in _MOMENTS):
         column["dataType"] = "date"
     else:
         column["params"] = {"emptyAsNull": False}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from delivery.message import Message, Notice, Row, Section
-from delivery.words import one_line, safe_url, shortened, when
+from delivery.words import in_zone, one_line, safe_url, shortened, when
 from newswatch import durations
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity, worst_first
@@ -48,7 +48,7 @@ def message_of(draft: Draft, settings: Settings, recipient: str) -> Message:
     return Message(
         key=draft.key,
         recipient=recipient,
-        subject=subject(draft),
+        subject=subject(draft, zone),
         at=draft.at,
         sender=settings.mail_name,
         body=notice,
@@ -56,14 +56,14 @@ def message_of(draft: Draft, settings: Settings, recipient: str) -> Message:
     )
 
 
-def subject(draft: Draft) -> str:
-    """One line: the worst of what began, or else what is over."""
+def subject(draft: Draft, zone: tzinfo = UTC) -> str:
+    """One line: the worst of what began, or else what is over. Times are in `zone`."""
     begun = worst_first(tuple(item.episode.condition for item in draft.items if item.change in BEGUN))
     ended = [item for item in draft.items if item.change not in BEGUN]
     if begun:
         first = begun[0]
         more = f" (and {len(begun) - 1} more)" if len(begun) > 1 else ""
-        return f"{first.severity.capitalize()}: {_in_short(first.sentence)}{more}"
+        return f"{first.severity.capitalize()}: {_in_short(in_zone(first.sentence, zone))}{more}"
     names = ", ".join(dict.fromkeys(title(item.episode.condition.id) for item in ended))
     said = "Well again" if draft.standing else "All is well again"
     return f"{said}: {shortened(names, _SUBJECT)}"
@@ -85,7 +85,12 @@ def sections(draft: Draft, zone: tzinfo = UTC) -> tuple[Section, ...]:
         Section("Look at this", "odd", tuple(_begun(item, zone) for item in odd)),
         Section("Well again", "good", tuple(_ended(item, zone) for item in over)),
         Section("Was wrong while this way could not tell you", "good", tuple(_ended(item, zone) for item in passed)),
-        Section("Still wrong, as you were told", "odd", (), tuple(map(_standing, worst_first(draft.standing)))),
+        Section(
+            "Still wrong, as you were told",
+            "odd",
+            (),
+            tuple(_standing(one, zone) for one in worst_first(draft.standing)),
+        ),
     )
     return tuple(section for section in shown if section.rows or section.brief)
 
@@ -96,7 +101,7 @@ def _begun(item: Item, zone: tzinfo) -> Row:
     return Row(
         title=title(condition.id),
         state=state,
-        why=one_line(condition.sentence),
+        why=one_line(in_zone(condition.sentence, zone)),
         facts=(f"since {when(condition.since, zone)}",) if condition.since else (),
         todo=one_line(condition.next_step),
     )
@@ -107,7 +112,7 @@ def _ended(item: Item, zone: tzinfo) -> Row:
     return Row(
         title=title(condition.id),
         state="well again",
-        why=f"Was: {one_line(condition.sentence)}",
+        why=f"Was: {one_line(in_zone(condition.sentence, zone))}",
         facts=_spell(item.episode, zone),
     )
 
@@ -122,8 +127,9 @@ def _spell(episode: Episode, zone: tzinfo) -> tuple[str, ...]:
     return (f"from {when(since, zone)}", f"to {when(until, zone)}", *often)
 
 
-def _standing(condition: Condition) -> Row:
-    return Row(title=title(condition.id), state=str(condition.severity), why=one_line(condition.sentence))
+def _standing(condition: Condition, zone: tzinfo) -> Row:
+    why = one_line(in_zone(condition.sentence, zone))
+    return Row(title=title(condition.id), state=str(condition.severity), why=why)
 
 
 # ── as JSON ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -189,11 +189,11 @@ class Scale:
     step: timedelta
     interval: str
     zone: tzinfo = UTC
-    """At whose midnights steps of days begin."""
+    """Whose days begin with a step."""
 
 
 def scale(range_: TimeRange, parsed: Parsed, now: datetime, zone: tzinfo = UTC) -> Scale:
-    """The scale of the timeline; steps of whole days are days of `zone`."""
+    """The scale of the timeline. Its steps divide the days of `zone`, shorter ones as that of the first step."""
     since = parsed.first("since")
     start = max(span(since, now)[0], range_.first) if since else _worth_showing(range_)
     name, step = interval(range_.last - start)
@@ -210,7 +210,9 @@ def histogram(scale: Scale) -> dict[str, Any] | None:
         # Elasticsearch rounds the upper bound down to a step and excludes it, so add one step.
         "hard_bounds": {"min": first, "max": last + int(scale.step.total_seconds() * 1000)},
     }
-    return {"date_histogram": {"field": "time", "fixed_interval": scale.interval, "min_doc_count": 0, **bounds}}
+    offset = f"{(scale.start - _EPOCH) % scale.step // timedelta(milliseconds=1)}ms"
+    asked = {"field": "time", "fixed_interval": scale.interval, "offset": offset, "min_doc_count": 0}
+    return {"date_histogram": asked | bounds}
 
 
 def _worth_showing(range_: TimeRange) -> datetime:
@@ -229,9 +231,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _floor(moment: datetime, step: timedelta, zone: tzinfo) -> datetime:
     """The beginning of the step that the moment lies in, in UTC."""
+    day = moment.astimezone(zone).date()
     if step < _DAY:
-        return moment - (moment - _EPOCH) % step
-    return midnight(_first_day(moment.astimezone(zone).date(), step), zone)
+        return moment - (moment - midnight(day, zone)) % step
+    return midnight(_first_day(day, step), zone)
 
 
 def _first_day(day: date, step: timedelta) -> date:
@@ -252,6 +255,7 @@ def timeline(buckets: Iterable[Mapping[str, Any]], scale: Scale, total: int) -> 
     """The timeline, from buckets of its step or of days."""
     counts: Counter[datetime] = Counter()
     for bucket in buckets:
-        counts[_floor(moment_at(bucket["key"]), scale.step, scale.zone)] += bucket["doc_count"]
+        start = moment_at(bucket["key"])
+        counts[start if scale.step < _DAY else _floor(start, scale.step, scale.zone)] += bucket["doc_count"]
     bars = tuple(Bar(start, end, counts[start]) for start, end in pairwise(_starts(scale)))
     return Timeline(bars, scale.step, max(0, total - sum(bar.count for bar in bars)))

@@ -45,6 +45,9 @@ from web.security import Access, form_of, protect, shell_of
 from web.taxii.app import PATH as PATH_OF_TAXII
 from web.taxii.app import create_taxii
 
+NO_PAGE = "There is no page at this address."
+"""What the server itself says of an address that no route has: "Not Found"."""
+
 
 def create_app(context: Callable[[], Context], access: Access, *, read: Read = read_now) -> FastAPI:
     """The app. `context` is called for each request and may cache; each route but `/health` is behind one of `access`'s
@@ -117,7 +120,8 @@ def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context
                 return _needs_account(access.login_url(str(request.url)))
         if error.status_code == HTTPStatus.UNAUTHORIZED and _is_for_people(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
-        return told(request, Fault(error.status_code, phrase(error.status_code), str(error.detail)), error.headers)
+        text = NO_PAGE if error.detail == phrase(HTTPStatus.NOT_FOUND) else str(error.detail)
+        return told(request, Fault(error.status_code, phrase(error.status_code), text), error.headers)
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:

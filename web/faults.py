@@ -40,7 +40,7 @@ _STEPS: Mapping[int, str] = {
     413: "Send less at once.",
     415: "Use the form of the page.",
     500: "Nothing of it was lost that was saved before. Try again; if it stays, report it with the number below.",
-    503: "Try again in a minute; `newswatch status` says what is wrong.",
+    503: "Try again in a minute. Who runs newswatch sees by `newswatch status` what is wrong.",
     504: "Ask for less, or try again in a minute.",
 }
 

@@ -324,7 +324,7 @@ def pages(offset: int, size: int, total: int, deepest: int) -> Pages:
     around = range(current - _AROUND, current + _AROUND + 1)
     numbers = [number for number in sorted({1, *around, last}) if 1 <= number <= last]
     return Pages(
-        max(0, offset - size) if offset else None,
+        max(0, min(offset, last * size) - size) if offset else None,
         offset + size if current < last else None,
         current,
         last,

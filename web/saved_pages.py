@@ -313,7 +313,7 @@ def _form_page(
         "days": TRIAL_DAYS,
     }
     shown = {"state_of": state_of, "finds": finds, "count_days": DAYS, "mutes": MUTES, "stays": _STAYS}
-    known = about(here, user, search) if search else _NOTHING_KNOWN
+    known = about(here, user, search, zone_of(request)) if search else _NOTHING_KNOWN
     status = 400 if fault else 200
     return render(request, "search_form.html.j2", status, now=here.clock(), **shown, **values, known=known)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from alerts.query import check_meaning
@@ -29,8 +29,8 @@ from web.search_shown import counted, problems_of
 WATCHED_DAYS = 7
 
 
-def about(here: Context, user: str, search: SavedSearch) -> Mapping[str, Any]:
-    """What the page tells of a saved search that exists."""
+def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mapping[str, Any]:
+    """What the page tells of a saved search that exists, with times in `zone`."""
     saved = SavedSearches(here.es, here.names)
     recent = deliveries(here.es, here.names, alert_id=search.id, size=5)
     told = [d.article_id for d in recent.page if d.article_id]
@@ -47,7 +47,7 @@ def about(here: Context, user: str, search: SavedSearch) -> Mapping[str, Any]:
         "listed": listed(here, search.id),
         "counts": found.get(search.id),
         "uncounted": uncounted,
-        "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock()),
+        "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock(), zone=zone),
         "watched_days": WATCHED_DAYS,
         "feed": offered(here, user, Target("saved-search", search.id)),
     }
@@ -72,7 +72,8 @@ def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, dateti
             found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
             continue
         if box.bounced_at:
-            found.append((recipient, f"gets no mail, as mails to it come back ({box.bounced_why})", None))
+            again = f"Correct the address, or, if it is in order again, run `newswatch mails resume {recipient}`"
+            found.append((recipient, f"gets no mail, as mails to it come back ({box.bounced_why}). {again}", None))
         elif search.id in box.unsubscribed or "*" in box.unsubscribed:
             found.append((recipient, "has unsubscribed by a link in a mail", None))
         elif (until := box.muted.get(search.id)) and until > now:

@@ -192,7 +192,7 @@ def story(
         "named": named_in(found.articles),
         "stopped": stopped(here, recipients_of(mails), story_id),
         "done": done,
-        "watch": watching(here.es, here.names, (), days=WATCHED_DAYS, now=here.clock()),
+        "watch": watching(here.es, here.names, (), days=WATCHED_DAYS, now=here.clock(), zone=zone_of(request)),
         "watched_days": WATCHED_DAYS,
         "feed": offered(here, user, Target("story", story_id)),
     }

@@ -229,7 +229,7 @@ def _bound(day: str, zone: tzinfo, *, is_end: bool) -> str:
     try:
         start = midnight(date.fromisoformat(day) + timedelta(is_end), zone)
     except (ValueError, OverflowError) as error:
-        raise QueryError(f"{day} is no day.") from error
+        raise QueryError(f"{day} is not a date.") from error
     return until_before(start, _DAY) if is_end else since_from(start, _DAY)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -22,6 +22,7 @@ from web.boxes import Boxes
 from web.entity_pages import times_as_often, with_names
 from web.render import render
 from web.security import Here
+from web.zones import zone_of
 
 COUNTRIES = 12
 """Countries that are shown at once; the others are folded."""
@@ -40,7 +41,7 @@ def situation(request: Request, here: Here) -> Response:
         "stories": boxes.fill("stories", lambda s: new_stories(here.es, here.names, window, seconds=s)),
         "named": boxes.fill("named", lambda s: _named(here, now, s)),
         "corrections": boxes.fill("corrections", lambda s: _corrections(here, window.start, s)),
-        "watch": boxes.fill("watch", lambda s: _watch(here, now, s)),
+        "watch": boxes.fill("watch", lambda s: _watch(here, now, s, zone_of(request))),
     }
     return render(request, "situation.html.j2", now=now, parted=parted, scale=scale, times=times_as_often, **values)
 
@@ -56,8 +57,8 @@ def _named(here: Context, now: datetime, seconds: float) -> list[Beside]:
     return with_names(here, found)
 
 
-def _watch(here: Context, now: datetime, seconds: float) -> CoverageText:
-    return watching(impatient(here.es, seconds), here.names, (), days=WATCHED_DAYS, now=now)
+def _watch(here: Context, now: datetime, seconds: float, zone: tzinfo) -> CoverageText:
+    return watching(impatient(here.es, seconds), here.names, (), days=WATCHED_DAYS, now=now, zone=zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import email
 import email.policy
 import re
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
@@ -26,7 +26,7 @@ from delivery.made import notice_delivery
 from delivery.message import Watch
 from delivery.search_notices import failure_notice
 from delivery.story_views import MailStory
-from delivery.words import one_line, safe_url, shortened, when
+from delivery.words import in_zone, one_line, safe_url, shortened, when
 from delivery.writing import message_of
 from newswatch.alert import Passage, SavedSearch
 from newswatch.article import Article, Evidence, Tag
@@ -329,9 +329,9 @@ for a time.
 --"""
 
 
-def a_digest(*, watch: Watch | None = WATCH) -> EmailMessage:
+def a_digest(*, watch: Watch | None = WATCH, zone: str = "UTC") -> EmailMessage:
     """A digest without stories that also says of its search that it failed."""
-    search = SavedSearch("ice", "Ice", "", (ANN,), schedule="daily at 07:00 UTC")
+    search = SavedSearch("ice", "Ice", "", (ANN,), schedule=f"daily at 07:00 {zone}")
     failed = failure_notice(Failing(search, NOW - timedelta(hours=2), "too slow"), NOW)
     poor = notice_delivery(search, "coverage", "coverage-1", "", NOW, NOW)
     mail = Mail(ANN, "digest", (), "one", notices=(failed, poor))
@@ -339,6 +339,17 @@ def a_digest(*, watch: Watch | None = WATCH) -> EmailMessage:
     content = EMAIL.render(message, SETTINGS).content
     assert isinstance(content, EmailMessage)
     return email.message_from_bytes(content.as_bytes(), policy=email.policy.default)
+
+
+def test_sentences_of_before_have_the_zone_of_their_mail() -> None:
+    text = a_digest(zone="Asia/Kathmandu").get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "has not been run since Wed 4 Mar 2026, 08:51 UTC+05:45" in " ".join(text.split())
+    kathmandu = ZoneInfo("Asia/Kathmandu")
+    silence = "Ice: nothing since 04 Mar 2026, 18:15 UTC, or 2026-03-04 18:15 UTC; 31 Feb 2026, 05:06 UTC"
+    assert in_zone(silence, kathmandu) == (
+        "Ice: nothing since Thu 5 Mar 2026, 00:00 UTC+05:45, or 2026-03-05 00:00 UTC+05:45; 31 Feb 2026, 05:06 UTC"
+    )
+    assert in_zone(silence, UTC) is silence
 
 
 def test_a_digest_without_stories() -> None:

@@ -286,8 +286,17 @@ def test_facets_count_what_is_found(es: Elasticsearch, names: Names, stand: list
     assert results.timeline.bars[-1].count > 0
 
 
-def test_a_bar_of_the_time_line_finds_its_articles(es: Elasticsearch, names: Names, stand: list[Article]) -> None:
-    bars = find(es, names, "", with_facets=True, now=NOW).timeline.bars
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns"])
+def test_a_bar_of_the_time_line_finds_its_articles(
+    es: Elasticsearch, names: Names, stand: list[Article], zone: str
+) -> None:
+    own = ZoneInfo(zone)
+    found = find(es, names, "", with_facets=True, now=NOW, zone=own)
+    bars = found.timeline.bars
+    assert sum(bar.count for bar in bars) + found.timeline.earlier == found.total
+    if found.timeline.step < timedelta(days=1):
+        day = bars[0].start.astimezone(own).replace(hour=0, minute=0, second=0)
+        assert (bars[0].start - day) % found.timeline.step == timedelta(0)
     for bar in [bar for bar in bars if bar.count][:3]:
         last = bar.end - timedelta(minutes=1)
         asked = f"since:{bar.start:%Y-%m-%dT%H:%M} until:{last:%Y-%m-%dT%H:%M}"

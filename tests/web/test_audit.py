@@ -43,6 +43,7 @@ def test_who_changed_what_from_where_is_listed_and_filtered(page: Page) -> None:
     assert "a link in a mail" in text
     assert pseudonym("reader@example.org") in text
     assert "example.org" not in text, "addresses would outlast an erasure"
+    assert pseudonym("reader@example.org") in client.get("/news/audit?who=Reader%40example.org").text
     of_bob = client.get("/news/audit?who=bob").text
     assert "saved search deleted" in of_bob
     assert "mute_until" not in of_bob

@@ -29,6 +29,14 @@ AIRFLOW_FRAME = """<!doctype html><html lang="en" class="dark"><title>Airflow</t
  sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
 """As Airflow 3.3 shows an external view."""
 OURS = ("http://127.0.0.1:", "data:")
+TWICE = """() => {
+  const root = document.documentElement
+  root.style.fontSize = `${2 * parseFloat(getComputedStyle(root).fontSize)}px`
+  if (root.scrollWidth <= window.innerWidth) return []
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > window.innerWidth + 1)
+    .map((e) => `too wide with text of twice the size: ${e.outerHTML.slice(0, 80)}`)
+}"""
 
 
 OVERLAPS = """() => {
@@ -145,6 +153,8 @@ def test_every_page_is_accessible_and_fits(browser: Browser, site: Site, width: 
         if tab.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
             found[name].append("the page is wider than the screen")
         keep(tab, f"{name}-{'wide' if width > 600 else 'narrow'}-{scheme}")
+        if width < 600:
+            found[name] += tab.evaluate(TWICE)
     context.close()
     assert {name: violations for name, violations in found.items() if violations} == {}
     assert [fault for fault in faults if "404" not in fault] == []

@@ -90,6 +90,28 @@ def test_an_analyst_works_by_keys_and_comes_back_to_his_place(tab: Tab, site: Si
     expect(tab.get_by_role("dialog", name="Keys")).to_be_hidden()
 
 
+def test_keys_walk_through_every_list_and_lead_up_and_to_the_search(tab: Tab, site: Site) -> None:
+    tab.goto(f"{site.url}/news/feeds")
+    for key in "jj":
+        tab.keyboard.press(key)
+    name = focused(tab)
+    assert name == tab.locator("tbody th a").nth(1).text_content()
+    tab.keyboard.press("o")
+    expect(tab.locator("h1")).to_contain_text(name)
+    tab.go_back()
+    tab.wait_for_function("name => document.activeElement.textContent === name", arg=name)
+    tab.goto(f"{site.url}/news/searches")
+    tab.keyboard.press("j")
+    tab.keyboard.press("o")
+    tab.wait_for_url("**/news/searches/nato")
+    tab.wait_for_load_state()
+    tab.keyboard.press("u")
+    tab.wait_for_url("**/news/searches")
+    tab.keyboard.press("/")
+    tab.wait_for_url("**/news/#q")
+    tab.wait_for_function("document.activeElement.id === 'q'")
+
+
 def test_what_can_not_be_kept_is_told_where_it_was_pressed(tab: Tab, site: Site) -> None:
     tab.goto(site.url + LIST)
     star = tab.locator(".hit-item").first.get_by_role("button", name="Star")

@@ -73,6 +73,7 @@ def test_every_fault_has_a_page(name: str, path: str, caplog: pytest.LogCaptureF
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["x-content-type-options"] == "nosniff", "like every page"
+    assert "`" not in answer.text, "commands are code"
     assert told in answer.text
     assert "Traceback" not in answer.text
     assert "s3cret" not in answer.text

@@ -122,7 +122,13 @@ def test_a_page_is_passed_on_and_printed(tab: Tab, site: Site) -> None:
     assert tab.title() == "printed"
     tab.emulate_media(media="print")
     assert not tab.locator(".top").is_visible()
+    assert not tab.locator("#desk").is_visible(), "a note is for its reader alone"
     assert tab.locator("article h1").is_visible()
+    tab.emulate_media(media="print", color_scheme="dark")
+    for path in ("/news/situation", "/news/deliveries"):
+        tab.goto(site.url + path)
+        assert not tab.locator(".top").is_visible()
+        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)", path
 
 
 def test_a_list_is_read_down_one_edge_and_a_phone_shows_the_whole_navigation(tab: Tab, site: Site) -> None:

@@ -132,6 +132,7 @@ def test_a_citation_says_which_version_was_read_and_has_only_addresses_that_are_
         (0, 41, [1, 2, 3], (None, 20)),
         (200, 1_000, [1, 9, 10, 11, 12, 13, 50], (180, 220)),
         (9_980, 99_999, [1, 498, 499, 500], (9_960, None)),
+        (9_980, 130, [1, 7], (120, None)),  # beyond the last page, back to it
     ],
 )
 def test_pages_are_numbered(offset: int, total: int, numbers: list[int], ends: tuple[int | None, int | None]) -> None:

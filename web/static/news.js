@@ -46,15 +46,17 @@ function typing(target) {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
-// ── walking through results ──
+// ── walking through results, and the rows of other lists ──
 
-const hits = () => [...document.querySelectorAll(".hit-item")];
-const current = () => hits().find((item) => item.contains(document.activeElement))
-  ?? document.querySelector(".hit-item.here");
+const LISTS = [".hit-item", ".story-line > li", "main tbody tr:has(th a)", "main .rows > li:has(a)"];
+const leadOf = (item) => item.querySelector("h2 a, th a, a.headline, a");
+const hits = () => LISTS.map((list) => [...document.querySelectorAll(list)].filter((item) => leadOf(item)?.checkVisibility()))
+  .find((items) => items.length) ?? [];
+const current = () => hits().find((item) => item.contains(document.activeElement)) ?? document.querySelector(".here");
 
 function goTo(item, block = "nearest") {
   hits().forEach((other) => other.classList.toggle("here", other === item));
-  item.querySelector("h2 a").focus({ preventScroll: true });
+  leadOf(item).focus({ preventScroll: true });
   item.scrollIntoView({ block });
 }
 
@@ -69,14 +71,15 @@ const placeKey = () => `place:${location.pathname}${location.search}`;
 
 function keepPlace() {
   const item = current();
-  if (item) sessionStorage.setItem(placeKey(), item.id);
+  if (item) sessionStorage.setItem(placeKey(), item.id || leadOf(item).href);
 }
 
 function findPlace(event) {
   const wentBack = event.persisted || performance.getEntriesByType("navigation")[0]?.type === "back_forward";
   const named = location.hash.startsWith("#a-") ? location.hash.slice(1) : "";
-  const item = document.getElementById((wentBack && sessionStorage.getItem(placeKey())) || named);
-  if (item?.matches(".hit-item")) goTo(item, wentBack ? "nearest" : "center");
+  const place = (wentBack && sessionStorage.getItem(placeKey())) || named;
+  const item = place && hits().find((one) => one.id === place || leadOf(one).href === place);
+  if (item) goTo(item, wentBack ? "nearest" : "center");
 }
 
 // ── marks ──
@@ -156,20 +159,20 @@ function press(selector) {
 }
 
 function ofCurrent(selector) {
-  return (current() ?? document.querySelector("main > .crumbs"))?.querySelector(selector);
+  return current()?.querySelector(selector) ?? document.querySelector("main > .crumbs")?.querySelector(selector);
 }
 
 const KEYS = {
   "/": () => {
     const field = document.querySelector("input[type=search]");
-    if (field) { field.focus(); field.select(); }
+    if (field) { field.focus(); field.select(); } else window.location.assign(`${document.querySelector(".brand").href}#q`);
   },
   j: () => walk(1),
   k: () => walk(-1),
-  o: () => { const item = current(); if (item) item.querySelector("h2 a").click(); else press("article a.out"); },
+  o: () => { const item = current(); if (item) leadOf(item).click(); else press("article a.out"); },
   n: () => press("a[rel=next]"),
   p: () => press("a[rel=prev]"),
-  u: () => press("a.up"),
+  u: () => press("a.up, .crumbs a"),
   m: () => ofCurrent("button.seen")?.click(),
   s: () => ofCurrent("button.star")?.click(),
   "?": () => document.getElementById("keys")?.showModal(),
@@ -201,6 +204,7 @@ document.addEventListener("keydown", onKey);
 document.addEventListener("click", opened);
 window.addEventListener("pagehide", keepPlace);
 window.addEventListener("pageshow", findPlace);
+if (window.location.hash === "#q") document.getElementById("q")?.focus();
 document.querySelectorAll("[data-keys]").forEach((button) => {
   button.hidden = false;
   button.addEventListener("click", KEYS["?"]);
