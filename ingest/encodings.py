@@ -53,6 +53,8 @@ _HIGH_RUN: Final = re.compile(rb"[\x80-\xff]{3,}")
 _GUESSED_FROM: Final = 200_000
 _SAMPLE: Final = 5_000
 """Bytes that an encoding is guessed from, of the first `_GUESSED_FROM`."""
+_TAG: Final = b"<?xml version='1.0'?><rss>"
+"""What an encoding must leave as it is: UTF-16 and EBCDIC don't."""
 _BEYOND_LATIN: Final = "\u0370"
 _PAIR: Final = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 """A character beyond the first 65,536 as CESU-8 writes it: two halves of three bytes, which UTF-8 forbids. Oracle's
@@ -96,10 +98,13 @@ def guessed(body: bytes) -> str | None:
         return None
     from charset_normalizer import from_bytes
 
-    best = from_bytes(text[:_SAMPLE] if len(runs) > 200 else b" ".join(runs)[:_SAMPLE]).best()
+    # Runs alone would break characters whose second byte is one of ASCII.
+    best = from_bytes(text[:_SAMPLE] if len(runs) > 200 else text[-_SAMPLE:]).best()
     letters = [char for char in str(best or "") if char.isalpha() and not char.isascii()]
     foreign = sum(char >= _BEYOND_LATIN for char in letters)
-    return best.encoding if best and letters and foreign >= 0.9 * len(letters) else None
+    if not best or not letters or foreign < 0.9 * len(letters):
+        return None
+    return best.encoding if _TAG.decode(best.encoding, "replace") == _TAG.decode("ascii") else None
 
 
 def joined(body: bytes) -> bytes:

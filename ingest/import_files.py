@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from warcio.archiveiterator import ArchiveIterator
+from warcio.bufferedreaders import ChunkedDataReader
 from warcio.recordloader import ArcWarcRecord
 
 from ingest.archive import FEED
 from ingest.assemble import assemble
 from ingest.extract import MAX_BYTES, extract, extractor_version
 from ingest.given import IMPORTED, GivenError, imported
+from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import domain_of, is_address
 from newswatch.article import Article
 from newswatch.entry import Entry
@@ -179,19 +181,39 @@ def _of_record(record: ArcWarcRecord, offset: int, number: int, now: datetime) -
     status = http.get_statuscode() if http is not None else "200"
     if status != "200" or "html" not in kind.lower() or not is_address(url):
         return Item(0, name, number)  # robots.txt, pictures, errors: a crawl is full of them
-    body = record.content_stream().read(MAX_BYTES + 1)
     try:
-        read_at = datetime.fromisoformat(str(fields.get_header("WARC-Date"))).astimezone(UTC)
-        return Item(0, name, number, _of_page(body, url, kind, min(read_at, now)))
-    except GivenError as error:
+        body = _content(record)
+        return Item(0, name, number, _of_page(body, url, kind, min(_read_at(record), now)))
+    except (GivenError, NotUnpackedError) as error:
         return Item(0, name, number, fault=f"{url}: {error}")
     except Exception as error:  # a fault of ours costs this page
         return Item(0, name, number, fault=f"{url}: {reason_of(error)}")
 
 
+def _read_at(record: ArcWarcRecord) -> datetime:
+    stated = str(record.rec_headers.get_header("WARC-Date"))
+    try:
+        return datetime.fromisoformat(stated).astimezone(UTC)
+    except ValueError as error:
+        raise GivenError(f"its WARC-Date {stated[:60]!r} is no time") from error
+
+
+def _content(record: ArcWarcRecord) -> bytes:
+    """The record's page, unpacked as a fetched one is: warcio's own decoder fails on Brotli."""
+    http, stream = record.http_headers, record.raw_stream
+    if http is None:
+        return bytes(stream.read(MAX_BYTES + 1))
+    if (http.get_header("Transfer-Encoding") or "").strip().lower() == "chunked":
+        stream = ChunkedDataReader(stream)
+    unpacking = Unpacking(http.get_header("Content-Encoding"))
+    return unpacking.feed(stream.read(MAX_BYTES + 1), MAX_BYTES) + unpacking.end()
+
+
 def _judged(record: ArcWarcRecord, item: Item) -> Item:
     """The item, unless its bytes are not those that were archived, which is known once they are all read."""
-    checker = record.digest_checker
+    checker, missing = record.digest_checker, getattr(record.raw_stream, "limit", 0)
+    if item.article is not None and missing > 0:
+        return replace(item, article=None, fault=f"it breaks off: {missing:,} bytes are missing")
     if item.article is None or checker is None or checker.passed is not False:
         return item
     return replace(item, article=None, fault="its bytes are not those that were archived")

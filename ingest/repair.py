@@ -122,11 +122,17 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
 
 def _wide(body: bytes, problems: list[str]) -> tuple[bytes, str | None]:
     """`body`, without a byte order mark that is wrong, and its encoding if that has two or four bytes a character."""
-    codec = next((codec for codec, begins in _WIDE.items() if begins.match(body)), None)
+    codec = _begun_as(body)
     if codec not in _WIDE_MARKS or "<" in body[:DECLARATION_WITHIN].decode(codec, "ignore"):
         return body, codec
     problems.append(f"the document is ill-formed: it has a byte order mark of {codec}, but is not: left out")
-    return _wide(body[4 if codec == "utf-32" else 2 :], problems)
+    rest = body[4 if codec == "utf-32" else 2 :]
+    codec = _begun_as(rest)
+    return rest, None if codec in _WIDE_MARKS else codec
+
+
+def _begun_as(body: bytes) -> str | None:
+    return next((codec for codec, begins in _WIDE.items() if begins.match(body)), None)
 
 
 def _named(address: bytes) -> bytes:

@@ -123,9 +123,9 @@ def _names(data: dict[str, Any], key: str) -> Iterator[str]:
 
 
 def _plain(data: dict[str, Any], key: str) -> str:
-    """A plain text; many publishers put markup or character references into it."""
+    """A plain text; many publishers put markup or character references into it. `From <i> to <b>` is none."""
     value = _str(data, key)
-    return text.from_markup(value) if text.looks_like_markup(value) else text.unescape(value)
+    return text.from_markup(value) if "</" in value and text.looks_like_markup(value) else text.unescape(value)
 
 
 def _str(data: dict[str, Any], key: str) -> str:

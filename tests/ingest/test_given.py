@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -190,6 +192,32 @@ def test_a_crawl_gives_its_articles_and_a_damaged_record_costs_itself(tmp_path: 
     harmed = read(path)
     assert [item.article.title for item in harmed if item.article] == [f"Meeting {n} of ministers" for n in (0, 2, 3)]
     assert sum(bool(item.fault) for item in harmed) >= 1
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("br", brotli.compress), ("gzip", gzip.compress), ("br, gzip", None)])
+def test_a_record_is_unpacked_as_a_page_is_and_half_of_one_is_none(
+    tmp_path: Path, coding: str, pack: Callable[[bytes], bytes] | None
+) -> None:
+    """Each record in Brotli was lost; the last one of a file that breaks off was an article with half its text."""
+    body = pack(a_page(1)) if pack else gzip.compress(brotli.compress(a_page(1)))
+    buffer = io.BytesIO()
+    http = StatusAndHeaders(
+        "200 OK", [("Content-Type", "text/html"), ("Content-Encoding", coding)], protocol="HTTP/1.1"
+    )
+    writer = WARCWriter(buffer, gzip=False)
+    date = {"WARC-Date": "2026-03-01T12:00:00Z"}
+    url = "https://crawl.example/meeting"
+    writer.write_record(
+        writer.create_warc_record(url, "response", io.BytesIO(body), http_headers=http, warc_headers_dict=date)
+    )
+    path = tmp_path / "crawl.warc"
+    path.write_bytes(buffer.getvalue())
+    [item] = read(path)
+    assert item.article
+    assert item.article.title == "Meeting 1 of ministers"
+    path.write_bytes(buffer.getvalue()[:-20])
+    [half] = read(path)
+    assert (half.article, "missing" in half.fault) == (None, True)
 
 
 def test_our_own_archive_gives_its_pages_and_no_feeds(tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_json_with_slips(items: str, after: str) -> None:
     assert entry.authors == ("Eva Mayer",)
 
 
+def test_a_title_of_json_is_plain_text_that_may_name_tags() -> None:
+    [entry] = feed('{"items": [{"id": "1", "title": "From <i> to <b> &amp; back"}]}').entries
+    assert entry.title == "From <i> to <b> & back"
+
+
 def test_half_of_a_json_feed_is_none_and_odd_numbers_are_no_ids() -> None:
     half = parse(b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "ti', url=URL, now=NOW)
     assert isinstance(half, NotAFeed)
@@ -117,6 +122,7 @@ CYRILLIC = "Саммит НАТО в Анкаре завершился без р
         (CYRILLIC, "koi8-r"),
         ("Η σύνοδος του ΝΑΤΟ στην Άγκυρα ολοκληρώθηκε χωρίς απόφαση", "cp1253"),
         ("انتهت قمة الناتو في أنقرة دون قرار وقال الأمين العام إن الحلفاء اتفقوا", "cp1256"),
+        ("アンカラの首脳会議は決定なしに終了した。事務総長は加盟国が合意したと述べた。", "cp932"),
         ("北约安卡拉峰会在没有作出决定的情况下结束。秘书长表示盟国已同意增加开支。", "gb18030"),
     ],
 )
