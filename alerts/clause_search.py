@@ -38,7 +38,7 @@ PAUSES_S = (0.5, 2.0, 4.0)
 _ELSEWHERE = (502, 503)
 """Statuses of an answer that another node may give at once."""
 _TOO_MUCH = (429, *_ELSEWHERE)
-"""Statuses after which less is asked for, or the same later. Repeated at once, what 429 refuses would be refused again."""
+"""Statuses after which less is asked for, or the same later: what 429 refuses, it would refuse again."""
 
 log = logging.getLogger(__name__)
 
