@@ -307,9 +307,9 @@ def test_rules_without_end_leave_the_event_loop_to_others() -> None:
                 page = asyncio.create_task(fetcher.fetch_page(f"http://127.0.0.1:{port}{long}"))
                 longest = 0.0
                 while not page.done():
-                    began = time.perf_counter()
+                    began = time.thread_time()  # of the loop's own thread, however busy the machine is
                     await asyncio.sleep(0.001)
-                    longest = max(longest, time.perf_counter() - began)
+                    longest = max(longest, time.thread_time() - began)
                 return await page, longest
 
     outcome, longest = asyncio.run(run())
