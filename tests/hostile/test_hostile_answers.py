@@ -296,7 +296,7 @@ def test_a_hostile_answer_is_a_value_and_the_good_host_is_served(case: Case) -> 
 
 
 def test_rules_without_end_leave_the_event_loop_to_others() -> None:
-    """5,000 rules on one long address held it for 1.2 s."""
+    """5,000 rules on one long address held it for 1.2 s, and would for .12 s of its own time today."""
     rules = b"User-agent: *\n" + b"Disallow: /*a*aaaaaaab\n" * 5_000
     long = "/" + "a" * 7_900
 
@@ -307,14 +307,14 @@ def test_rules_without_end_leave_the_event_loop_to_others() -> None:
                 page = asyncio.create_task(fetcher.fetch_page(f"http://127.0.0.1:{port}{long}"))
                 longest = 0.0
                 while not page.done():
-                    began = time.perf_counter()
+                    began = time.thread_time()  # of the loop's own thread, however busy the machine is
                     await asyncio.sleep(0.001)
-                    longest = max(longest, time.perf_counter() - began)
+                    longest = max(longest, time.thread_time() - began)
                 return await page, longest
 
     outcome, longest = asyncio.run(run())
     assert isinstance(outcome, Fetched)
-    assert longest < 0.5
+    assert longest < 0.05
 
 
 def can_be_remembered(outcome: FetchResult) -> None:
