@@ -110,7 +110,7 @@ def has_all(asked: Wording, fields: Sequence[str]) -> Json:
 
 
 def _in_any_spelling(word: str) -> str:
-    """The word in Lucene's syntax: (F-16 OR title:"F16" OR …), in the fields without stems, as a designation has none."""
+    """The word in Lucene's syntax: (F-16 OR title:"F16" OR …), in the fields without stems, as it has none."""
     if is_dense(word):
         return f'"{word}"'
     other = otherwise(word)
