@@ -71,6 +71,8 @@ _EXCLAIMED: Final = re.compile(r"(?<=[\w?])!+(?=\?*$)")
 _QUOTING: Final = "".join(sign for sign in _CLOSING if sign != '"')
 _WIDE: Final = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _DECOMPOSED: Final = "\u0300-\u036f\u1100-\u11ff"
+_ASKED: Final = re.compile(r"(?<=\w)\?+(?=[\s)!.,;]|$)")
+"""Where a question was opened (¿OTAN?), its mark is no wildcard."""
 _NOTABLE: Final = re.compile(
     # Most queries have none of these characters, and this is asked of every saved search.
     rf'[:/?!_~^\\{_QUOTING}{re.escape(INVISIBLE)}{_WIDE}{_DECOMPOSED}{_EMOJI[1:-1]}]|\w"\w'
@@ -135,6 +137,8 @@ def as_lucene(query: str) -> str:
 
 
 def _read(query: str) -> str:
+    if "¿" in query:
+        query = _ASKED.sub(lambda marks: " " * len(marks[0]), query)
     return _with_fields(_with_quotes(query) if _MARKED.search(query) else query)
 
 

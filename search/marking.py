@@ -19,6 +19,7 @@ from search.words import (
     beginning,
     is_dense,
     is_small_acronym,
+    otherwise,
     pieces,
     tokens_of,
     wording,
@@ -67,6 +68,7 @@ def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]
             return [together(asked, fields)]
         words = [word for word in asked.words if not is_small_acronym(word)]
         strict = [_as_written(f'"{word}"' if is_dense(word) else word, fields) for word in words]
+        strict += [_as_written(f'"{other}"', fields) for word in words if (other := otherwise(word))]
         return strict + ([clause for word in words for clause in loosely(word, fields)] if loose else [])
     return [_as_written(part, fields) for part in parts(as_lucene(parsed.text))[:_PARTS]]
 

@@ -18,12 +18,23 @@ from typing import Any, Final
 
 from newswatch.topics import Topics
 from search.highlight import analyzer_of
-from search.words import Sense, Wording, beginning, is_compound, is_dense, is_small_acronym, pairs, pieces, tokens_of
+from search.words import (
+    Sense,
+    Wording,
+    beginning,
+    is_compound,
+    is_dense,
+    is_small_acronym,
+    otherwise,
+    pairs,
+    pieces,
+    tokens_of,
+)
 from store.mapping import UNSTEMMED
 
 Json = dict[str, Any]
 
-_LITERAL: Final = {"title": 1.5, "summary": 1.0, "text": 1.0}
+LITERAL: Final = {"title": 1.5, "summary": 1.0, "text": 1.0}
 _STEMMED: Final = 1.5
 _OTHER_LANGUAGE: Final = 0.5
 """Minimum weight of a language: cross-language matches, by names and topics, come after those in the query's own."""
@@ -126,7 +137,7 @@ def means(sense: Sense) -> Json:
 
 def loosely(word: str, fields: Sequence[str]) -> list[Json]:
     """The clauses for the word in any form: as it is, by the parts of a compound, by how its forms begin."""
-    clauses = [_match(word, field) for field in fields]
+    clauses = [_match(one, field) for one, field in _spelt(word, fields)]
     clauses += [{"match": {field: piece}} for piece in pieces(word) for field in fields]
     return clauses + [clause["constant_score"]["filter"] for clause in _beginning(word)]
 
@@ -134,7 +145,7 @@ def loosely(word: str, fields: Sequence[str]) -> list[Json]:
 def _weight(field: str, wording: Wording) -> float:
     """The weight of a word in a field."""
     if not field.startswith("stemmed."):
-        return _LITERAL.get(field, 1.0)
+        return LITERAL.get(field, 1.0)
     analyzer = field.removeprefix("stemmed.")
     share = max((share for code, share in wording.languages.items() if analyzer_of(code) == analyzer), default=0.0)
     if analyzer == UNSTEMMED:  # also of languages that were not recognised
@@ -145,10 +156,17 @@ def _weight(field: str, wording: Wording) -> float:
 def _word(word: str, weights: dict[str, float]) -> Json:
     return {
         "dis_max": {
-            "queries": [_match(word, name, weight) for name, weight in weights.items()],
+            "queries": [_match(one, name, weights[name]) for one, name in _spelt(word, [*weights])],
             "tie_breaker": _TIE,
         }
     }
+
+
+def _spelt(word: str, fields: Sequence[str]) -> list[tuple[str, str]]:
+    """The word in each field, and its other spelling in those that are not stemmed."""
+    other = otherwise(word)
+    spelt = [(word, field) for field in fields]
+    return spelt + ([(other, field) for field in fields if field in LITERAL] if other else [])
 
 
 def _match(word: str, field: str, weight: float = 1.0) -> Json:
@@ -184,7 +202,7 @@ def _heads(words: Sequence[str]) -> list[Json]:
 
 def _in_head(word: str) -> Json:
     """The clause for articles that have the word in the title, the summary or the lead."""
-    said = [_match(word, "title"), _match(word, "summary")]
+    said = [_match(one, field) for one, field in _spelt(word, ("title", "summary"))]
     if is_dense(word):
         said += [{"match_phrase": {"title": pair}} for pair in pairs(word)]
     elif tokens := tokens_of(word):

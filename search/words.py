@@ -19,6 +19,8 @@ _ELISION: Final = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"\w+")
 _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
+_DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
+"""Letters and a number, joined by a hyphen or not: MH17, Т-72Б3, COVID-19."""
 _LIKELY: Final = 0.5
 """From this share of the best guess's likelihood, a language's function words are dropped."""
 _PIECE: Final = 3
@@ -105,6 +107,14 @@ def is_dense(word: str) -> bool:
 def is_compound(word: str) -> bool:
     """Whether the index has several words for it: `F-16`, `al-Qaeda`."""
     return not is_dense(word) and len(_TOKEN.findall(word)) > 1
+
+
+def otherwise(word: str) -> str | None:
+    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words."""
+    parts = _DESIGNATION.fullmatch(word)
+    if parts is None or is_dense(word):
+        return None
+    return parts[1] + parts[3] if parts[2] else f"{parts[1]} {parts[3]}"
 
 
 def pieces(word: str) -> list[str]:

@@ -82,6 +82,7 @@ def test_a_mark_amid_a_word_is_no_quotation_mark(query: str, read: str) -> None:
         ("Fire! Five dead!! (Now!)", "Fire  Five dead   (Now )"),
         ("! nato !x", "! nato !x"),
         ("Guerre en Ukraine !", "Guerre en Ukraine  "),
+        ("¿OTAN? (¿y Daesh?) nat?", "¿OTAN  (¿y Daesh ) nat "),
         ("now!? AND who?!", "now   AND who? "),
         (r"Fire\! now", r"Fire\! now"),
         ("#stop_war __x__", "#stop∶war __x__"),

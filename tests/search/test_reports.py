@@ -27,6 +27,7 @@ TEXTS = (
     "João Carrasqueira writes of La Ville-aux-Dames.",
     "A file in C:\\some\\location, and an and/or clause, TLS 1.3 too.",
     "The Anthropomorphae were described.",
+    "Where MH17 was shot down, a Su-57 flew over 16 Fs.",
 )
 
 
@@ -53,6 +54,10 @@ FOUND = {
     "t-test": 1,
     "FM-Synthese": 1,  # kiwix/kiwix-xulrunner#506
     "FM synthese": 1,  # nyaadevs/nyaa#175
+    "mh-17": 8,
+    "MH17": 8,
+    "SU57": 8,
+    "Su-57": 8,
     "F.A.R.T.": 2,  # yapstudios/YapDatabase#106
     "R&D AT&T": 2,
     "मोदी": 3,  # mediacloud/web-tools#1731
@@ -83,6 +88,7 @@ def test_it_is_found(es: Elasticsearch, names: Names, query: str) -> None:
     found = find(es, names, query, now=NOW)
     assert [hit.article.title for hit in found.hits[: found.filled]] == [f"Number {FOUND[query]}"]
     assert not found.relaxed
+    assert any("\ue000" in part for parts in found.hits[0].highlights.values() for part in parts)
 
 
 @pytest.mark.parametrize("query", REFUSED)
