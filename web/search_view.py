@@ -223,8 +223,8 @@ def with_days(query: Parsed, first: str, last: str, now: datetime, zone: tzinfo 
 
 
 def _bound(day: str, zone: tzinfo, *, is_end: bool) -> str:
-    """The value of a filter for a day in `zone`; a moment, or nothing, as it is."""
-    if len(day) != len("2026-03-04"):
+    """The value of a filter for a day in `zone`; UTC's, a moment, or nothing, as it is."""
+    if zone is UTC or len(day) != len("2026-03-04"):
         return day
     try:
         start = midnight(date.fromisoformat(day) + timedelta(is_end), zone)
