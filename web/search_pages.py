@@ -243,7 +243,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "facets": [facet_view(one, parsed, topics, open_=view.more, within=view.within) for one in results.facets],
         "most_values": MOST_VALUES,
         "exported": without(parsed, "similar"),
-        "bars": bar_links(results.timeline.bars, parsed),
+        "bars": bar_links(results.timeline.bars, parsed, now),
         "ranges": [(label, *range_query(parsed, value)) for label, value in RANGES],
         "any_time": without(parsed, "since", "until"),
         "days": days(parsed, now, view.zone),

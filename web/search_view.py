@@ -40,6 +40,7 @@ SHOWN: Final = 200
 """Maximum number of values of a facet of which all are asked for; the others are found by searching within."""
 
 _DAY: Final = timedelta(days=1)
+_MINUTE: Final = timedelta(minutes=1)
 _LENGTH: Final = re.compile(r"\d+[a-z]")
 """`7d`: a length of time up to now."""
 
@@ -183,16 +184,22 @@ class BarLink:
     query: str
 
 
-def bar_links(bars: Sequence[Bar], query: Parsed) -> list[BarLink]:
-    """The bars of the time-line as links."""
+def bar_links(bars: Sequence[Bar], query: Parsed, now: datetime) -> list[BarLink]:
+    """The bars of the time-line as links to exactly what they count."""
     most = max((bar.count for bar in bars), default=0) or 1
-    return [_bar_link(bar, most, query) for bar in bars]
+    return [_bar_link(bar, most, query, now) for bar in bars]
 
 
-def _bar_link(bar: Bar, most: int, query: Parsed) -> BarLink:
+def _bar_link(bar: Bar, most: int, query: Parsed, now: datetime) -> BarLink:
     step = bar.end - bar.start
     since, until = since_from(bar.start, step), until_before(bar.end, step)
-    return BarLink(bar, 100 * bar.count / most, since, until, between(query, since, until))
+    narrowed = {"since": since, "until": until}
+    # The query's own bounds cut the first and the last bar.
+    if (first := query.first("since")) and bar.start < (begin := span(first, now)[0]) < bar.end:
+        narrowed["since"], since = first, since_from(begin, _MINUTE)
+    if (last := query.first("until")) and bar.start < (end := span(last, now)[1]) < bar.end:
+        narrowed["until"], until = last, until_before(end, _MINUTE)
+    return BarLink(bar, 100 * bar.count / most, since, until, between(query, **narrowed))
 
 
 def days(query: Parsed, now: datetime, zone: tzinfo = UTC) -> tuple[str, str]:
@@ -223,8 +230,8 @@ def with_days(query: Parsed, first: str, last: str, now: datetime, zone: tzinfo 
 
 
 def _bound(day: str, zone: tzinfo, *, is_end: bool) -> str:
-    """The value of a filter for a day in `zone`; a moment, or nothing, as it is."""
-    if len(day) != len("2026-03-04"):
+    """The value of a filter for a day in `zone`; UTC's, a moment, or nothing, as it is."""
+    if zone is UTC or len(day) != len("2026-03-04"):
         return day
     try:
         start = midnight(date.fromisoformat(day) + timedelta(is_end), zone)

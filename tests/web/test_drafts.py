@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from starlette.datastructures import FormData
@@ -56,6 +57,14 @@ FULL = replace(
 def test_a_saved_search_comes_out_of_its_form_as_it_went_in(search: SavedSearch) -> None:
     assert with_fields(search, draft_of(search).fields(), parse_address) == search
     assert with_fields(SavedSearch("nato", "", "", ()), draft_of(search).fields(), parse_address) == search
+    in_kathmandu = draft_of(search, ZoneInfo("Asia/Kathmandu"))
+    assert in_kathmandu.expires_at == ("2027-01-02T08:49:05" if search.expires_at else "")
+    assert with_fields(search, in_kathmandu.fields(), parse_address) == search
+
+
+def test_an_end_in_no_zone_is_refused() -> None:
+    with pytest.raises(UsageError, match="'Mars/Olympus' is no time zone"):
+        Draft(expires_at="2027-01-02T08:49", ends_in="Mars/Olympus").fields()
 
 
 def test_a_browsers_line_ends_are_no_change() -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from newswatch.errors import QueryError
 from newswatch.topics import Topics
-from search.facets import Counting, Facet, FacetValue
+from search.facets import Bar, Counting, Facet, FacetValue
 from search.syntax import parse
 from tests.factories import NOW, an_article
 from web.render import pages, timed
-from web.search_view import SHOWN, chosen, citation, days, facet_view, with_days
+from web.search_view import SHOWN, bar_links, chosen, citation, days, facet_view, with_days
 from web.zones import zone_called
 
 LANGUAGES = Facet("lang", tuple(FacetValue(code, 5, code) for code in ("fr", "de", "nl")), 7)
@@ -95,6 +96,22 @@ def test_days_are_the_readers_and_filters_are_in_utc(zone: str, day: str, query:
     assert with_days(parse(""), day, day, NOW, own) == query
     assert days(parse(query), NOW, own) == (day, day)
     assert with_days(parse(query), day, day, NOW, own) == query
+
+
+def test_the_first_and_the_last_bar_end_where_the_query_does() -> None:
+    hours = [NOW.replace(minute=0, second=0) + timedelta(hours=n) for n in range(-2, 2)]
+    bars = [Bar(start, end, 1) for start, end in pairwise(hours)]
+    query = parse("x since:2h until:2026-03-04T05:03")
+    links = bar_links(bars, query, NOW)
+    assert [link.query for link in links] == [
+        "x since:2h until:2026-03-04T03:59",
+        "x since:2026-03-04T04:00 until:2026-03-04T04:59",
+        "x since:2026-03-04T05:00 until:2026-03-04T05:03",
+    ]
+    assert [(link.since, link.until) for link in links[::2]] == [
+        ("2026-03-04T03:06", "2026-03-04T03:59"),
+        ("2026-03-04T05:00", "2026-03-04T05:03"),
+    ]
 
 
 def test_times_that_were_chosen_name_their_zone() -> None:

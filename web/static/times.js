@@ -78,7 +78,11 @@ function tellZone() {
   document.cookie = `${told}; path=${new URL("..", import.meta.url).pathname}; max-age=31536000; samesite=lax${secure}`;
 }
 
-tellZone();
+try {
+  tellZone();
+} catch (error) {
+  console.info("Cookies are forbidden here; days stay in UTC, as the page says.", error);
+}
 window.inOwnZone = rewritten;
 if (own !== "UTC") {
   ownTimes(document);
