@@ -243,10 +243,8 @@ def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(p
 def test_a_row_that_lacks_words_and_stands_above_those_that_have_some_is_a_close_match(
     page: Page, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = search_pages.find
-
     def nearer(*args: Any, **options: Any) -> Results:
-        results = whole(*args, **options)
+        results = find(*args, **options)
         assert results.filled == 1
         return replace(results, filled=2)
 
