@@ -188,7 +188,7 @@ def _is_named(word: str, name: str) -> bool:
 def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str, Sequence[str]]) -> Opening:
     """How much of the words the article says first; `marks` are its marked texts, each in full."""
     words = _wanted(asked)
-    if not words:
+    if not words or is_pasted(asked):  # of a whole text no article says a telling share, and to look would take seconds
         return Opening()
     heads = {field: [_lead(text) if field == "text" else text for text in parts] for field, parts in marks.items()}
     marked = {field: {token for text in texts for token in _marked_tokens(text)} for field, texts in heads.items()}

@@ -63,5 +63,6 @@ def test_evidence_of_a_topic_says_what_the_topic_is_called(
     assert opening(wording(["terrorisme"]), tagged, topics, {}) == Opening(*expected)
 
 
-def test_a_query_without_words_is_said_nowhere() -> None:
+def test_a_query_without_words_is_said_nowhere_and_a_pasted_text_is_not_looked_for() -> None:
     assert opening(wording([]), article("Storm"), Topics(), {}) == Opening()
+    assert said(article(), "storm", *(f"word{n}" for n in range(30)), title="[storm]") == (0, 0)

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -30,6 +31,7 @@ from newswatch.outages import Outage
 from search.first_page import FirstPage, first_page_of
 from search.meant import Unmeant
 from search.query import find
+from search.results import Results
 from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
@@ -239,6 +241,22 @@ def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(p
     assert before.count('class="hit-item"') == 1
     assert below.count('class="hit-item"') >= 1
     assert "<bdi>Islamic State</bdi> ← <bdi>ISIL</bdi>" in client.get("/news/", params={"q": "AWACS ISIL"}).text
+
+
+def test_a_row_that_lacks_words_and_stands_above_those_that_have_some_is_a_close_match(
+    page: Page, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nearer(*args: Any, **options: Any) -> Results:
+        results = find(*args, **options)
+        assert results.filled == 1
+        return replace(results, filled=2)
+
+    assert "close match" not in client.get("/news/", params={"q": "AWACS Daesh"}).text
+    monkeypatch.setattr(search_pages, "find", nearer)
+    html = client.get("/news/", params={"q": "AWACS Daesh"}).text
+    before, _, below = html.partition("have all of the words or are a close match; those below have only some")
+    assert before.count(">close match</span>") == 1
+    assert (before.count('class="hit-item"'), ">close match</span>" in below) == (2, False)
 
 
 def test_one_that_finds_nothing_in_the_archive_is_saved_and_it_is_told(page: Page, client: TestClient) -> None:
