@@ -14,7 +14,7 @@ from search.filter_clauses import Own, clauses
 from search.highlight import analyzer_of
 from search.limits import check_cost, check_length, words_in
 from search.lucene import as_lucene
-from search.ranking import LITERAL, means
+from search.ranking import LITERAL, is_pasted, means
 from search.senses import senses_of, with_entities
 from search.syntax import Parsed, parse
 from search.words import Wording, is_dense, otherwise, wording
@@ -103,18 +103,26 @@ def within_budget(asked: Wording, fields: Sequence[str]) -> Sequence[str]:
 def has_all(asked: Wording, fields: Sequence[str]) -> Json:
     """The clause for articles with all of the plain words: see `required`."""
     fields = within_budget(asked, fields)
-    words = [_in_any_spelling(word) for word in asked.words if word not in asked.senses]
+    words = [_as_typed(word) if is_pasted(asked) else _in_any_spelling(word) for word in _plain(asked)]
     clause = text_query(" ".join(words), fields)
     entities = [means(sense) for sense in asked.senses.values()]
     return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
 
 
+def _plain(asked: Wording) -> list[str]:
+    return [word for word in asked.words if word not in asked.senses]
+
+
+def _as_typed(word: str) -> str:
+    return f'"{word}"' if is_dense(word) else word
+
+
 def _in_any_spelling(word: str) -> str:
     """The word in Lucene's syntax: (F-16 OR title:"F16" OR …), in the fields without stems, as it has none."""
-    if is_dense(word):
-        return f'"{word}"'
     other = otherwise(word)
-    return f"({word} OR " + " OR ".join(f'{field}:"{other}"' for field in LITERAL) + ")" if other else word
+    if other is None:
+        return _as_typed(word)
+    return f"({word} OR " + " OR ".join(f'{field}:"{other}"' for field in LITERAL) + ")"
 
 
 def understood(query: str, names: Names) -> Parsed:
