@@ -109,9 +109,8 @@ texts and B³. `·` marks figures of fewer than {LEAST_CASES} cases, which say l
 its reader was sure of that level. The draw favours texts that name the topics, so on all news of a day precision is
 lower than here.
 
-How search ranks is measured apart, on 173 judged queries (`python -m benchmarks.ranking`): nDCG@10 .742 by meaning and
-.677 by words on the half by which weights were chosen, .728 and .669 on the other, plain BM25 .509 and .522
-([how](../tests/search/judged/README.md))."""
+How search ranks is measured apart, on 173 judged queries, by `python -m benchmarks.ranking`
+([how, and the figures](../tests/search/judged/README.md))."""
 
 
 def _cells(figures: Mapping[str, Figure], form: str, last: str) -> list[str]:
