@@ -252,7 +252,7 @@ def test_a_row_that_lacks_words_and_stands_above_those_that_have_some_is_a_close
         return replace(results, filled=2)
 
     assert "close match" not in client.get("/news/", params={"q": "AWACS Daesh"}).text
-    monkeypatch.setattr(search_pages, "find", nearer)
+    monkeypatch.setattr(result_pages, "find", nearer)
     html = client.get("/news/", params={"q": "AWACS Daesh"}).text
     before, _, below = html.partition("have all of the words or are a close match; those below have only some")
     assert before.count(">close match</span>") == 1
@@ -281,7 +281,7 @@ def test_a_filter_that_matches_nothing_is_named_with_what_was_meant(client: Test
 @pytest.mark.parametrize("wrong", ["from=yesterday", "from=2026-02-31", "more=colour"])
 def test_a_day_or_facet_that_is_none_is_told(client: TestClient, wrong: str) -> None:
     answer = client.get(f"/news/?q=NATO&{wrong}", follow_redirects=True)
-    assert "is no day" in answer.text or answer.status_code == 400
+    assert "not a date" in answer.text or answer.status_code == 400
 
 
 def test_a_new_saved_search_must_say_whether_it_means_the_name_or_the_word(page: Page, client: TestClient) -> None:
