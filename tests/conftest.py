@@ -17,6 +17,7 @@ from elasticsearch import Elasticsearch
 from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.errors import StackError
+from search.failures import Failures
 from store.names import Names
 from tests.pristine import Pristine, remove
 from transforms.encoder import Encoder, load, why_none
@@ -28,6 +29,15 @@ os.environ.setdefault("NEWSWATCH_VECTORS", "false")
 """A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def nothing_failed_before() -> Iterator[None]:
+    """What a test made fail is no condition in the next ones of its process."""
+    yield
+    for name in ("search.missing", "search.meant"):
+        if module := sys.modules.get(name):
+            module._tally.failures = Failures()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
