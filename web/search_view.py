@@ -205,11 +205,18 @@ def _bar_link(bar: Bar, most: int, query: Parsed, now: datetime) -> BarLink:
 def days(query: Parsed, now: datetime, zone: tzinfo = UTC) -> tuple[str, str]:
     """The first and the last day in `zone` that the query asks for, empty where it is open."""
     since, until = query.first("since"), query.first("until")
-    first = f"{span(since, now)[0].astimezone(zone):%Y-%m-%d}" if since else ""
+    first = _day_in(zone, span(since, now)[0]) if since else ""
     if not until:
         return first, ""
     start, end = span(until, now)
-    return first, f"{(end - timedelta(microseconds=end > start)).astimezone(zone):%Y-%m-%d}"
+    return first, _day_in(zone, end - timedelta(microseconds=end > start))
+
+
+def _day_in(zone: tzinfo, moment: datetime) -> str:
+    try:
+        return moment.astimezone(zone).date().isoformat()
+    except OverflowError:  # the calendar's first or last day, which another zone does not have
+        return moment.date().isoformat()
 
 
 def with_days(query: Parsed, first: str, last: str, now: datetime, zone: tzinfo = UTC) -> str:

@@ -98,6 +98,12 @@ def test_days_are_the_readers_and_filters_are_in_utc(zone: str, day: str, query:
     assert with_days(parse(query), day, day, NOW, own) == query
 
 
+@pytest.mark.parametrize(("query", "shown"), [("since:0001", ("0001-01-01", "")), ("until:9998", ("", "9999-01-01"))])
+def test_the_calendar_ends_in_days_that_not_every_zone_has(query: str, shown: tuple[str, str]) -> None:
+    assert days(parse(query), NOW, ZoneInfo("America/New_York" if "since" in query else "Asia/Kathmandu")) == shown
+    assert with_days(parse(""), "0999-01-02", "", NOW, ZoneInfo("America/New_York")).startswith("since:0999-01-02T")
+
+
 def test_the_first_and_the_last_bar_end_where_the_query_does() -> None:
     hours = [NOW.replace(minute=0, second=0) + timedelta(hours=n) for n in range(-2, 2)]
     bars = [Bar(start, end, 1) for start, end in pairwise(hours)]
