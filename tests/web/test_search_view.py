@@ -145,6 +145,8 @@ def test_a_citation_says_which_version_was_read_and_has_only_addresses_that_are_
     assert cited.startswith("A. Writer. “Allies meet”. ")
     assert cited.endswith("UTC. https://a.example/1 (version 2, read 2026-03-05)")
     assert "2026-03-04 10:51 UTC+05:45" in citation(article, read, ZoneInfo("Asia/Kathmandu"))
+    last = replace(article, published=datetime(9999, 12, 31, 23, tzinfo=UTC))  # whatever a publisher has written
+    assert "9999-12-31 23:00 UTC" in citation(last, read, ZoneInfo("Asia/Kathmandu"))
     assert "javascript" not in citation(replace(article, url="javascript:alert(1)", link=None), read)
 
 
