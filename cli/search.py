@@ -226,10 +226,13 @@ def _in_figures(hit: Hit) -> str:
 
 
 def _show_hints(context: Context, query: str) -> None:
-    """Show which short filter excludes everything."""
+    """Show which short filter excludes everything, or that there is nothing yet."""
     from search.editing import written
-    from search.hints import hints
+    from search.hints import has_articles, hints
 
+    if not has_articles(context.es, context.names):
+        err.print("There is no article yet: `newswatch feeds list` shows how the feeds are doing.", markup=False)
+        return
     for hint in hints(context.es, context.names, query, context.clock()):
         if hint.alone == 0:
             name = hint.filter.lstrip("-!").partition(":")[0]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 
 from ingest.urls import is_address
+from newswatch.clock import local_time
 
 _DIRECTIONAL = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _UNSEEN = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff{_DIRECTIONAL}]")
@@ -48,7 +49,7 @@ def safe_url(url: str) -> str | None:
 
 def when(moment: datetime, zone: tzinfo = UTC) -> str:
     """The time in `zone`, with the zone's name: "Wed 4 Mar 2026, 06:06 CET"."""
-    here = moment.astimezone(zone)
+    here = local_time(moment, zone)
     return f"{here:%a} {here.day} {here:%b %Y, %H:%M} {zone_name(here)}"
 
 

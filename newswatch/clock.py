@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 Clock = Callable[[], datetime]
 
@@ -16,6 +16,14 @@ SKEW = timedelta(minutes=15)
 def utc_now() -> datetime:
     """The time of this machine, aware."""
     return datetime.now(UTC)
+
+
+def local_time(moment: datetime, zone: tzinfo) -> datetime:
+    """The moment in `zone`; in UTC on the calendar's first and last day, which another zone may lack. Pure."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
 
 
 def monotonic_s() -> float:

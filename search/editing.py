@@ -99,7 +99,7 @@ def _is_days(bound: datetime, step: timedelta) -> bool:
 
 def _named(moment: datetime, *, is_day: bool) -> str:
     here = moment.astimezone(UTC)
-    return f"{here:%Y-%m-%d}" if is_day else f"{here:%Y-%m-%dT%H:%M}"
+    return here.date().isoformat() if is_day else f"{here.date().isoformat()}T{here:%H:%M}"  # %Y has no leading zeros
 
 
 def _with_value(query: Parsed, name: str, value: str, *, negated: bool) -> str:

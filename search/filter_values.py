@@ -7,21 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from newswatch.countries import iso_country
 from newswatch.names_in_english import countries, languages
 from search.filters import ADDING, FILTERS, ONCE, TIMES, on_scale
 from search.time_spans import TYPED_TIME, span
 
 _CODE: Final = 2
 """Letters of a country's code, and of most languages'."""
-_USED: Final = {"uk": "GB"}
-"""Codes that people use, and ISO 3166 does not."""
 _ADDRESS: Final = re.compile(
     r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#].*)?", re.IGNORECASE | re.DOTALL
 )
 
 
 def _country(typed: str) -> str:
-    return _USED.get(typed.lower()) or (typed if len(typed) == _CODE else countries().get(typed.casefold(), typed))
+    if len(typed) != _CODE:
+        return countries().get(typed.casefold(), typed)
+    code = typed.upper()
+    return typed if iso_country(code) == code else str(iso_country(code))
 
 
 def _language(typed: str) -> str:

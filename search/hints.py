@@ -8,7 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, NotFoundError
 
 from search import personal
 from search.asked import required, to_query, understood
@@ -66,6 +66,15 @@ def hints(es: Elasticsearch, names: Names, query: str, now: datetime, reader: st
             meant = () if alone else _meant(es, names, filter_)
             counted.append(Hint(parsed.query[filter_.start : filter_.end], alone, without, meant))
     return tuple(counted)
+
+
+def has_articles(es: Elasticsearch, names: Names) -> bool:
+    """Whether there is any article, or a slice that can't be searched and may have some."""
+    try:
+        answer = impatient(es).search(index=names.articles, size=0, terminate_after=1, track_total_hits=1)
+    except NotFoundError:
+        return False
+    return bool(answer["hits"]["total"]["value"] or missing_in(answer.body))
 
 
 def _counted(answer: Mapping[str, Any]) -> int | None:

@@ -23,8 +23,12 @@ _CLOCKS: Final = timedelta(days=1)
 """How far publishers' clocks may be ahead: an article may have been read so long before its own time."""
 
 
-def clauses(es: Elasticsearch, names: Names, reader: str, parsed: Parsed, now: datetime) -> Own:
+def clauses(
+    es: Elasticsearch, names: Names, reader: str, parsed: Parsed, now: datetime, begun: datetime | None = None
+) -> Own:
     """Value of each personal filter in the query → its clause for `reader`; none without a reader.
+
+    On a later page of results, whose first one was read when they had `begun`, what he has opened since is unread.
 
     Raises:
         QueryError: the reader has marked more articles than one query can name.
@@ -35,7 +39,7 @@ def clauses(es: Elasticsearch, names: Names, reader: str, parsed: Parsed, now: d
         return {}
     store = DeskStore(es, names)
     store.refresh()
-    return {value: _MADE[value](store, reader, parsed, now) for value in sorted(asked)}
+    return {value: _MADE[value](store, reader, parsed, now, begun) for value in sorted(asked)}
 
 
 def new_since(since: datetime) -> Clause:
@@ -48,30 +52,30 @@ def new_now(store: DeskStore, reader: str, now: datetime) -> Clause:
     return new_since(looked(store.read(reader, ()).look, reader, now).since)
 
 
-def _new(store: DeskStore, reader: str, _parsed: Parsed, now: datetime) -> Clause:
+def _new(store: DeskStore, reader: str, _parsed: Parsed, now: datetime, _begun: datetime | None) -> Clause:
     return new_now(store, reader, now)
 
 
-def _unread(store: DeskStore, reader: str, parsed: Parsed, now: datetime) -> Clause:
+def _unread(store: DeskStore, reader: str, parsed: Parsed, now: datetime, begun: datetime | None) -> Clause:
     """What was published since a day can't have been read before it, so fewer articles have to be named."""
     day = parsed.first("since")
     since = span(day, now)[0] - _CLOCKS if day else None
-    return {"bool": {"must_not": [_these(store.marked(reader, "read_at", since), "is:unread")]}}
+    return {"bool": {"must_not": [_these(store.marked(reader, "read_at", since, begun), "is:unread")]}}
 
 
-def _starred(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime) -> Clause:
+def _starred(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime, _begun: datetime | None) -> Clause:
     return _these(store.marked(reader, "starred_at"), "is:starred")
 
 
-def _noted(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime) -> Clause:
+def _noted(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime, _begun: datetime | None) -> Clause:
     return _these(store.marked(reader, "noted_at"), "is:noted")
 
 
-def _mine(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime) -> Clause:
+def _mine(store: DeskStore, reader: str, _parsed: Parsed, _now: datetime, _begun: datetime | None) -> Clause:
     return _these(store.held(reader), "is:mine")
 
 
-_MADE: Final[Mapping[str, Callable[[DeskStore, str, Parsed, datetime], Clause]]] = {
+_MADE: Final[Mapping[str, Callable[[DeskStore, str, Parsed, datetime, datetime | None], Clause]]] = {
     "new": _new,
     "unread": _unread,
     "starred": _starred,

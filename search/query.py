@@ -78,7 +78,7 @@ def find(
         StoreError: Elasticsearch is unavailable.
     """
     parsed, now = understood(query, names), now or datetime.now(UTC)
-    own = personal.clauses(es, names, reader, parsed, now)
+    own = personal.clauses(es, names, reader, parsed, now, first.read_at if first else None)
     page = _Search(
         es,
         names,

@@ -15,7 +15,8 @@ from newswatch.languages import languages
 from transforms.fold import fold
 from transforms.language import likelihoods
 
-_ELISION: Final = re.compile(r"\b(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
+_ELISION: Final = re.compile(r"(?<![\w'’])(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
+"""At a word's beginning: not the `n'` of `rock'n'roll`."""
 _TOKEN: Final = re.compile(r"\w+")
 _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""

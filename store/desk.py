@@ -80,12 +80,14 @@ class DeskStore:
         """Make every change findable by the searches below."""
         self._es.indices.refresh(index=self._index)
 
-    def marked(self, user: str, what: str, since: datetime | None = None) -> Found:
+    def marked(self, user: str, what: str, since: datetime | None = None, until: datetime | None = None) -> Found:
         """The articles that `user` has marked, latest first. `what`: "read_at", "starred_at" or "noted_at".
 
-        `since` leaves out what was marked before.
+        `since` and `until` leave out what was marked before and after.
         """
-        marked: Document = {"range": {what: {"gte": since.isoformat()}}} if since else {"exists": {"field": what}}
+        bounds = {"gte": since, "lte": until}
+        within = {bound: moment.isoformat() for bound, moment in bounds.items() if moment}
+        marked: Document = {"range": {what: within}} if within else {"exists": {"field": what}}
         about: list[Document] = [{"term": {"kind": "mark"}}, {"term": {"user": user}}, marked]
         if what == "noted_at":
             about.append({"term": {"has_note": True}})

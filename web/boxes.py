@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from search.asking import SlowSearchError
-from web.faults import fault_of
+from web.faults import fault_of, is_away
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +39,28 @@ class Boxes:
     def __init__(self, *, progress: Callable[[], float] = time.monotonic) -> None:
         self._progress = progress
         self._end = progress() + PAGE_S
+        self._has_filled = False
 
     def fill(self, name: str, read: Callable[[float], T]) -> Box[T]:
-        """The box with what `read` gives, which is told how many seconds each of its questions may take."""
+        """The box with what `read` gives, which is told how many seconds each of its questions may take.
+
+        Raises:
+            StoreError, TransportError: Elasticsearch is away, and no box has anything: the page would say so in each.
+        """
         left = self._end - self._progress()
         if left <= 0:
             return Box(fault=_LATE)
         try:
-            return Box(read(min(BOX_S, left)))
+            value = read(min(BOX_S, left))
         except SlowSearchError:
             return Box(fault=_SLOW)
         except Exception as error:  # whatever it is, it must not take the other boxes with it
+            if is_away(error) and not self._has_filled:
+                raise
             fault = fault_of(error)
             if fault.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 log.error("the box %r: fault %s", name, fault.reference, exc_info=error)
             number = f" (fault {fault.reference})" if fault.reference else ""
             return Box(fault=f"{fault.text}{number}")
+        self._has_filled = True
+        return Box(value)

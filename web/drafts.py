@@ -116,7 +116,8 @@ _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str)
 
 
 def draft_of(search: SavedSearch, zone: tzinfo = UTC) -> Draft:
-    """The form of a saved search, its end in `zone`."""
+    """The form of a saved search, its end in `zone`; in UTC if clocks there show that time twice."""
+    zone = UTC if search.expires_at and search.expires_at.astimezone(zone).fold else zone
     sends = _readable(search.schedule)
     timed = {"at": f"{sends.time_of_day:%H:%M}", "zone": str(sends.zone)} if sends.every in ("daily", "weekly") else {}
     return Draft(

@@ -71,15 +71,21 @@ def fault_page(request: Request, error: Exception) -> Response:
 
 def fault_of(error: Exception) -> Fault:
     """What to tell of an exception."""
+    if is_away(error):  # readers learn neither the address nor the client's words for it
+        return Fault(503, "Elasticsearch is away", "Elasticsearch can't be reached.", _new_reference())
     if isinstance(error, NewswatchError):
         return Fault(_status(error), "That did not work", str(error), _reference(error))
     if isinstance(error, ApiError):
         return _of_elasticsearch(error)
     if isinstance(error, ConnectionTimeout):
         return Fault(504, "That took too long", "Elasticsearch did not answer in time.", _new_reference())
-    if isinstance(error, TransportError):
-        return Fault(503, "Elasticsearch is away", "Elasticsearch can't be reached.", _new_reference())
     return Fault(500, "A fault of newswatch", "The page could not be made, by a fault of newswatch.", _new_reference())
+
+
+def is_away(error: Exception) -> bool:
+    """Whether Elasticsearch could not be reached; the client's error, or ours that it caused."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    return isinstance(cause, TransportError) and not isinstance(cause, ConnectionTimeout)
 
 
 def _status(error: NewswatchError) -> int:

@@ -23,6 +23,7 @@ from delivery.words import zone_name
 from ingest.urls import is_address
 from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
+from newswatch.clock import local_time
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.reliability import GRADES, LEAST, meant
@@ -140,7 +141,7 @@ def asset(name: str) -> str:
 
 def iso(moment: datetime, zone: tzinfo = UTC) -> str:
     """To the minute, with the zone's name: 2026-03-04 05:06 UTC."""
-    here = moment.astimezone(zone)
+    here = local_time(moment, zone)
     return f"{here:%Y-%m-%d %H:%M} {zone_name(here)}"
 
 

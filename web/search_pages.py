@@ -20,7 +20,7 @@ from search.asked import Sort
 from search.editing import with_value, without, without_filter
 from search.facets import MOST_VALUES
 from search.filters import FACETS, FILTERS
-from search.hints import hints
+from search.hints import has_articles, hints
 from search.limits import MAX_CHARS
 from search.meant import told
 from search.query import MAX_WINDOW, Results
@@ -228,7 +228,9 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         begun = begun_of(view, now)
         results = results_of(here, view, user, with_facets=True, now=now)
         view = with_first(view, results, now)
-        why = () if results.hits or results.total else hints(here.es, here.names, view.q, now, user)
+        has_none = not results.hits and not results.total
+        is_empty = has_none and not has_articles(here.es, here.names)
+        why = hints(here.es, here.names, view.q, now, user) if has_none and not is_empty else ()
     except QueryError as error:
         return common | {"fault": _fault(error), "results": None}
     main = parsed.first("level") == "main"
@@ -237,6 +239,7 @@ def _searched(here: Context, view: View, user: str) -> dict[str, Any]:
         "begun": begun,
         "fault": None,
         "results": results,
+        "is_empty": is_empty,
         "unmeant": told(results.unmeant, by_name="vectors" in here.settings.model_fields_set),
         "guesses": guesses(why, parsed),
         "parsed": parsed,

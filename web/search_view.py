@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final, Literal
 
 from newswatch.article import Article
+from newswatch.clock import local_time
 from newswatch.errors import QueryError
 from newswatch.topics import Topics
 from search.editing import (
@@ -205,11 +206,11 @@ def _bar_link(bar: Bar, most: int, query: Parsed, now: datetime) -> BarLink:
 def days(query: Parsed, now: datetime, zone: tzinfo = UTC) -> tuple[str, str]:
     """The first and the last day in `zone` that the query asks for, empty where it is open."""
     since, until = query.first("since"), query.first("until")
-    first = f"{span(since, now)[0].astimezone(zone):%Y-%m-%d}" if since else ""
+    first = local_time(span(since, now)[0], zone).date().isoformat() if since else ""
     if not until:
         return first, ""
     start, end = span(until, now)
-    return first, f"{(end - timedelta(microseconds=end > start)).astimezone(zone):%Y-%m-%d}"
+    return first, local_time(end - timedelta(microseconds=end > start), zone).date().isoformat()
 
 
 def with_days(query: Parsed, first: str, last: str, now: datetime, zone: tzinfo = UTC) -> str:

@@ -59,6 +59,13 @@ def test_where_nothing_is_found_it_says_which_filter_is_to_blame(run: Run, query
 
 
 @pytest.mark.slow
+def test_an_archive_without_articles_says_so(run: Run, es: Elasticsearch, names: Names) -> None:
+    for hit in es.search(index=names.articles)["hits"]["hits"]:
+        es.delete(index=hit["_index"], id=hit["_id"], refresh=True)
+    assert "There is no article yet" in run("tag:nto").output
+
+
+@pytest.mark.slow
 def test_what_is_found_is_shown_and_counted(run: Run) -> None:
     told = run("allies", "--facets").output
     assert "Allies meet" in told

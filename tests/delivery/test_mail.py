@@ -290,6 +290,7 @@ def test_small_words() -> None:
     assert when(NOW) == "Wed 4 Mar 2026, 05:06 UTC"
     assert when(NOW, ZoneInfo("Europe/Brussels")) == "Wed 4 Mar 2026, 06:06 CET"
     assert when(NOW, ZoneInfo("Asia/Kathmandu")) == "Wed 4 Mar 2026, 10:51 UTC+05:45"
+    assert when(datetime(9999, 12, 31, 23, tzinfo=UTC), ZoneInfo("Asia/Kathmandu")) == "Fri 31 Dec 9999, 23:00 UTC"
     assert shortened("one two three", 9) == "one two …"
     assert shortened("one two", 9) == "one two"
     assert one_line(" a\u202e\tb\n\x07c \ud800") == "a b c ?"

@@ -223,6 +223,7 @@ def test_a_query_is_taken_apart_into_what_it_asks_for(query: str, found: list[st
     ("query", "value"),
     [
         ("country:uk", "GB"),
+        ("country:el", "GR"),
         ("country:UK", "GB"),
         ("country:be", "be"),
         ("country:Belgium", "BE"),

@@ -19,6 +19,7 @@ from store.names import Names
         ("Leopard Panzer für die Ukraine", "Leopard Panzer Ukraine"),
         ("cumbre de la OTAN", "cumbre OTAN"),
         ("l'OTAN rejoint la coalition", "OTAN rejoint coalition"),
+        ("Côte-d'Ivoire rock'n'roll", "Côte-Ivoire rock'n'roll"),
         ("теракт в Крокусе", "теракт Крокусе"),
         ("صاروخ باليستي حوثي على السعودية", "صاروخ باليستي حوثي السعودية"),
         # A word of one language is a function word of another.

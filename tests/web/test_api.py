@@ -108,6 +108,12 @@ def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:
     assert second == api.get("search", q="coalition", rows="stories", limit=3, offset=3), (
         "a page's address can be asked"
     )
+    found = api.get("search", q="coalition zyxw", rows="stories", limit=3)
+    assert found["relaxed"]
+    last = {"q": "coalition zyxw", "rows": "stories", "limit": 1, "offset": found["stories"]}
+    assert api.get("search", **last, first=FirstPage(api.context.clock(), added=1).written())["rows"], "moved by one"
+    last["offset"] -= 1
+    assert api.get("search", **last, first=FirstPage(api.context.clock(), added=1).written())["next_offset"]
     dated = api.get("search", q="", from_="2020-01-01", to="2020-01-02")
     assert (dated["total"], dated["next_offset"]) == (0, None)
     assert api.get("search", q="", rows="articles", sort="time", limit=2)["next_offset"] == 2

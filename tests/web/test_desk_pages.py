@@ -149,6 +149,22 @@ def test_next_and_previous_follow_the_results_over_pages_and_what_leaves_them(pa
     assert back.headers["location"].endswith("#end")
 
 
+def test_what_was_opened_meanwhile_moves_no_row_of_the_next_page_of_the_unread(page: Page, client: TestClient) -> None:
+    es, names = page.context.es, page.context.names
+    stock(
+        es, names, [an_article(f"https://many.example/{n}", title=f"Zeppelin {n}", story_id=f"z{n}") for n in range(23)]
+    )
+    first = client.get("/news/?q=zeppelin+is:unread").text
+    following = re.search(r'href="([^"]+)"[^>]* rel="next"|rel="next" href="([^"]+)"', first)
+    assert following
+    for opened in listed(first)[:3]:
+        desk(page).do("ann", opened, "read", NOW + timedelta(minutes=1))
+    second = client.get(unescape(following[1] or following[2])).text
+    assert len({*listed(first), *listed(second)}) == 23
+    assert len(listed(client.get("/news/?q=zeppelin+is:unread").text)) == 20
+    assert len(listed(client.get("/news/?q=zeppelin+is:unread&offset=20").text)) == 0
+
+
 def test_without_its_index_the_page_shows_all_else_says_so_and_mends_it(page: Page, client: TestClient) -> None:
     es, names = page.context.es, page.context.names
     es.indices.delete(index=names.readers)

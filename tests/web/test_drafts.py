@@ -62,6 +62,12 @@ def test_a_saved_search_comes_out_of_its_form_as_it_went_in(search: SavedSearch)
     assert with_fields(search, in_kathmandu.fields(), parse_address) == search
 
 
+def test_an_end_in_the_hour_that_clocks_repeat_stays_where_it_is() -> None:
+    for hour in (0, 1):
+        search = replace(PLAIN, expires_at=datetime(2026, 10, 25, hour, 30, tzinfo=UTC))
+        assert with_fields(search, draft_of(search, ZoneInfo("Europe/Brussels")).fields(), parse_address) == search
+
+
 def test_an_end_in_no_zone_is_refused() -> None:
     with pytest.raises(UsageError, match="'Mars/Olympus' is no time zone"):
         Draft(expires_at="2027-01-02T08:49", ends_in="Mars/Olympus").fields()

@@ -28,6 +28,12 @@ def answered(status: int, told: str) -> ApiError:
     return ApiError(told, meta, {"error": {"type": told}})
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    """The error as `raise … from` leaves it."""
+    error.__cause__ = cause
+    return error
+
+
 FAULTS: dict[str, tuple[Exception, int, str]] = {
     "a query": (QueryError("The query can't be parsed at column 1"), 400, "column 1"),
     "a value": (UsageError("throttle: too long"), 400, "throttle"),
@@ -42,6 +48,7 @@ FAULTS: dict[str, tuple[Exception, int, str]] = {
     "an answer of 500": (answered(500, "search_phase_execution_exception"), 503, "status 500"),
     "no answer in time": (ConnectionTimeout("Connection timed out"), 504, "in time"),
     "nobody there": (Unreachable("http://elastic:s3cret@es:9200 refused"), 503, "be reached"),
+    "nobody there, in our words": (caused(StoreError("es:9200 refused"), Unreachable("gone")), 503, "be reached"),
     "a bug": (ZeroDivisionError("s3cret"), 500, "by a fault of newswatch"),
     "a bug of another kind": (RecursionError("s3cret"), 500, "by a fault of newswatch"),
 }

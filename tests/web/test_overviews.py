@@ -10,7 +10,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from elasticsearch import Elasticsearch
+from elasticsearch import Elasticsearch, TransportError
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -156,6 +156,24 @@ def test_a_box_fails_alone(site: tuple[Context, TestClient], monkeypatch: pytest
     assert "Report today-8" in answer.text
 
 
+def test_an_elasticsearch_that_is_away_is_told_once(site: tuple[Context, TestClient]) -> None:
+    with Elasticsearch("http://127.0.0.1:1", max_retries=0) as nobody:
+        answer = client_of(replace(site[0], es=nobody)).get("/news/situation")
+    assert answer.status_code == 503
+    assert "127.0.0.1" not in answer.text
+
+
+def test_a_box_without_elasticsearch_leaves_what_others_have() -> None:
+    def away(_: float) -> None:
+        raise TransportError("refused")
+
+    boxes = Boxes()
+    with pytest.raises(TransportError):
+        boxes.fill("first", away)
+    boxes.fill("second", str)
+    assert "can't be reached" in boxes.fill("third", away).fault
+
+
 def test_a_page_that_takes_too_long_asks_for_no_further_box() -> None:
     clock = iter((0.0, 1.0, PAGE_S + 1))
     boxes = Boxes(progress=lambda: next(clock))
@@ -175,6 +193,8 @@ def test_a_new_installation_says_so(es: Elasticsearch, names: Names, tmp_path: P
     assert said in html
     assert "No feed is polled yet" in html
     assert client.get("/news/entities/nato").status_code == 200
+    nothing = client.get("/news/", params={"q": "zeppelin"}).text
+    assert ("There is no article yet" in nothing) == (articles == 0)
 
 
 def test_only_a_correction_of_the_day_is_told() -> None:

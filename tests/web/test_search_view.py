@@ -98,6 +98,12 @@ def test_days_are_the_readers_and_filters_are_in_utc(zone: str, day: str, query:
     assert with_days(parse(query), day, day, NOW, own) == query
 
 
+@pytest.mark.parametrize(("query", "shown"), [("since:0001", ("0001-01-01", "")), ("until:9998", ("", "9999-01-01"))])
+def test_the_calendar_ends_in_days_that_not_every_zone_has(query: str, shown: tuple[str, str]) -> None:
+    assert days(parse(query), NOW, ZoneInfo("America/New_York" if "since" in query else "Asia/Kathmandu")) == shown
+    assert with_days(parse(""), "0999-01-02", "", NOW, ZoneInfo("America/New_York")).startswith("since:0999-01-02T")
+
+
 def test_the_first_and_the_last_bar_end_where_the_query_does() -> None:
     hours = [NOW.replace(minute=0, second=0) + timedelta(hours=n) for n in range(-2, 2)]
     bars = [Bar(start, end, 1) for start, end in pairwise(hours)]
@@ -139,6 +145,8 @@ def test_a_citation_says_which_version_was_read_and_has_only_addresses_that_are_
     assert cited.startswith("A. Writer. “Allies meet”. ")
     assert cited.endswith("UTC. https://a.example/1 (version 2, read 2026-03-05)")
     assert "2026-03-04 10:51 UTC+05:45" in citation(article, read, ZoneInfo("Asia/Kathmandu"))
+    last = replace(article, published=datetime(9999, 12, 31, 23, tzinfo=UTC))  # whatever a publisher has written
+    assert "9999-12-31 23:00 UTC" in citation(last, read, ZoneInfo("Asia/Kathmandu"))
     assert "javascript" not in citation(replace(article, url="javascript:alert(1)", link=None), read)
 
 

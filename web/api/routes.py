@@ -168,9 +168,8 @@ def _search(router: APIRouter, _: Horizons) -> None:
             now=begun.read_at if begun else now,
             first=begun,
         )
-        of = found.total if found.stories is None else found.stories
         following = offset + limit
-        is_last = following >= of or following > MAX_WINDOW - MOST
+        is_last = following >= found.rows + found.similar or following > MAX_WINDOW - MOST
         shown = tuple(shapes.found_shape(hit, here.settings) for hit in found.hits)
         return answer(
             request,
