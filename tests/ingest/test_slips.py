@@ -12,6 +12,7 @@ import pytest
 from ingest.encodings import decoded
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
+from newswatch.plain_text import one_line
 from tests.ingest.test_reports import NOW, URL, feed, rss
 
 LINK = "<link>https://courier.example/1</link>"
@@ -151,3 +152,17 @@ def test_latin_letters_are_taken_for_no_other_script(label: str) -> None:
     found = parse(document.encode("cp1252"), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
     assert isinstance(found, ParsedFeed)
     assert found.entries[0].title == title
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", ""])
+@pytest.mark.parametrize(
+    "title",
+    ["\N{NO-BREAK SPACE}" * 60 + "Déclaration de l'été", "—" * 40 + " NATO", "•" * 30 + " Évreux", "é" * 60],
+    ids=["blanks", "dashes", "bullets", "a letter"],
+)
+def test_nor_are_rows_of_signs(title: str, label: str) -> None:
+    """An indentation by blanks that don't break made Mac Cyrillic of French, and a line of dashes Korean."""
+    document = f"<rss version='2.0'><channel><item><title>-{title}</title>{LINK}</item></channel></rss>"
+    found = parse(document.encode("cp1252"), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert found.entries[0].title == one_line(f"-{title}")
