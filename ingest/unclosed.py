@@ -36,13 +36,18 @@ def closed(body: bytes, problems: list[str]) -> bytes:
     """`body` with an end for each CDATA section that runs over the end of its entry, without an endless comment."""
     pieces: list[bytes] = []
     done = position = end = 0
+    over: re.Match[bytes] | None = None
     while (start := body.find(_SECTION, position)) >= 0:
         if 0 <= end < start:  # looked for once for many sections, which may all lack an end
             end = body.find(b"]]>", start)
-        over = _OVER.search(body, start, end if end >= 0 else len(body))
+        if end >= 0 and body.find(_SECTION, start + len(_SECTION), end) < 0:  # the end is its own
+            position = end + 3
+            continue
+        if over is None or over.start() < start:  # so is this
+            over = _OVER.search(body, start)
         if over is None:
-            if end < 0:
-                break
+            break
+        if 0 <= end < over.start():
             position = end + 3
             continue
         opened = _OPENED.search(body[max(0, start - _BEFORE) : start])

@@ -63,6 +63,14 @@ def test_so_it_is_in_other_encodings(label: str, declared: str) -> None:
     assert [entry.title for entry in found.entries] == ["Саммит 1", "Саммит 2", "Саммит 3"]
 
 
+@pytest.mark.parametrize("end", ["</link>", "</guid>"])
+def test_the_address_of_a_picture_is_no_entry(end: str) -> None:
+    picture = "<image><url>https://courier.example/p.png</url><title>P</title></image>"
+    items = [ITEM.format(n=n).replace("<link>", f"{picture}<link>") for n in (1, 2, 3)]
+    items[1] = items[1].replace(end, "")
+    assert [said(entry) for entry in feed(RSS.format(picture + "".join(items))).entries] == WHOLE
+
+
 @pytest.mark.parametrize("end", ["</title>", "</id>", "</summary>"])
 def test_what_an_entry_of_atom_leaves_open_costs_no_other(end: str) -> None:
     entries = "".join(ENTRY.format(n=n).replace(end, "" if n == 2 else end, 1) for n in (1, 2, 3))
@@ -85,6 +93,7 @@ def test_what_is_closed_stays_as_it_is() -> None:
         RSS.format(f"<!-- {ITEM}{ITEM} -->{ITEM}"),
         RSS.format(ITEM.replace("Text", "<![CDATA[a <!-- b]]>")),
         RSS.format(ITEM.replace("Text", "<![CDATA[use </item> to end it]]>")),
+        RSS.format(ITEM.replace("Text", "<![CDATA[<item>a</item> <item>b</item>]]>") + ITEM),
     ):
         problems: list[str] = []
         assert (closed(body.encode(), problems), problems) == (body.encode(), [])
