@@ -39,6 +39,8 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
         ("<title>A &#xDE00;&#xD83D;</title>", "title", "A \ufffd\ufffd"),
         ("<title>Ankaraâ€™da TÃ¼rkiye</title>", "title", "Ankara’da Türkiye"),
         ("<title>São Paulo – Ñandú × 2</title>", "title", "São Paulo – Ñandú × 2"),
+        ("<title>AMANHÃ…, 5×Œ</title>", "title", "AMANHÃ…, 5×Œ"),
+        ("<title>CAFÃ‰</title>", "title", "CAFÉ"),
     ],
 )
 def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
