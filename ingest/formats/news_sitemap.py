@@ -61,9 +61,10 @@ def tree_of(body: bytes) -> etree._Element | None:
 
 
 def _apart(body: bytes) -> etree._Element | None:
-    """The root of an ill-formed sitemap whose entries were mended one by one."""
-    mended_body, count = apart(body, entry_spans(body))
-    return tree_of(mended_body) if count else None
+    """The root of an ill-formed sitemap whose entries were mended one by one, without what stands between them."""
+    body, _ = apart(body, entry_spans(body))
+    entries = entry_spans(body)
+    return tree_of(body[: entries[0][0]] + b"".join(body[slice(*entry)] for entry in entries)) if entries else None
 
 
 def _with_news(root: etree._Element | None) -> list[etree._Element]:

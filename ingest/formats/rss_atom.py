@@ -96,9 +96,17 @@ def _with_entries_apart(document: Document, parsed: Any) -> tuple[Document, Any]
     return replace(document, body=body, charset="utf-8", problems=(*document.problems, note)), again
 
 
+_PARTS: Final = ("id", "title", "link", "summary", "published", "updated")
+
+
 def _parts(entries: Iterable[Mapping[str, Any]]) -> int:
-    """How many ids, titles, links and texts the entries have."""
-    return sum(bool(_text(entry, key).strip()) for entry in entries for key in ("id", "title", "link", "summary"))
+    """How many ids, titles, links, dates and texts the entries have."""
+    count = 0
+    for entry in entries:
+        texts = [_text(entry, key) for key in _PARTS]
+        texts += [_text(detail, "value") for detail in _get(entry, "content") or ()]
+        count += sum(bool(each.strip()) for each in texts)
+    return count
 
 
 def _linked(feed: Mapping[str, Any], relation: str) -> str | None:

@@ -77,6 +77,27 @@ def test_what_an_entry_of_atom_leaves_open_costs_no_other(end: str) -> None:
     assert [said(entry) for entry in feed(ATOM.format(entries)).entries] == WHOLE
 
 
+@pytest.mark.parametrize("part", ["<title>", "<summary>", "</summary>", "<author>"])
+def test_nor_does_it_cost_the_texts_of_others(part: str) -> None:
+    """A text in XHTML within a summary that has no end took those of all entries behind it."""
+    text = "<published>2026-01-0{n}T10:00:00Z</published><author><name>Eva</name></author>"
+    text += "<content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><p>Long {n}</p></div></content></entry>"
+    entries = [ENTRY.replace("</entry>", text).format(n=n) for n in (1, 2, 3)]
+    whole = feed(ATOM.format("".join(entries))).entries
+    entries[1] = entries[1].replace(part, "")
+    found = feed(ATOM.format("".join(entries))).entries
+    assert (found[0], found[2]) == (whole[0], whole[2])
+    assert (found[1].id, found[1].content) == ("g2", "Long 2")
+
+
+@pytest.mark.parametrize("broken", ["", "</b><url>", "url>", "</url><url>"])
+def test_what_stands_between_the_entries_of_a_sitemap_costs_none_behind_it(broken: str) -> None:
+    url = "<url><loc>https://courier.example/{n}</loc><n:news><n:title>Title {n}</n:title></n:news></url>"
+    urls = "".join(url.format(n=n).replace("<url>", broken if n == 2 else "<url>", 1) for n in (1, 2, 3))
+    found = feed(f"<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'>{urls}</urlset>").entries
+    assert {f"https://courier.example/{n}" for n in (1, 3)} <= {entry.url for entry in found}
+
+
 @pytest.mark.parametrize(
     ("part", "broken"), [("</loc>", ""), ("</n:title>", ""), ("<n:title>", "<n:title><![CDATA["), ("Title", "5 < 6")]
 )
