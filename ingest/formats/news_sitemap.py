@@ -10,6 +10,7 @@ from ingest.bounds import entry_spans, newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
 from ingest.parsed import NotAFeed, ParsedFeed
+from ingest.repair import in_utf8
 from ingest.text import language_of
 from ingest.unclosed import apart
 from ingest.urls import absolute
@@ -30,7 +31,8 @@ def sniff(head: bytes) -> bool:
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The news of the sitemap. A sitemap without news is not a feed; an index names its sitemaps."""
     url = document.url
-    root = tree_of(document.body)
+    body = in_utf8(document.body, document.charset) or document.body
+    root = tree_of(body)
     if root is None:
         return NotAFeed(url, "it begins like a sitemap but is not XML")
     if _local_name(root) == "sitemapindex":
@@ -39,7 +41,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     items = _with_news(root)
     is_ill_formed = bool(root.getroottree().parser.error_log)
     if is_ill_formed:
-        items = max(items, _with_news(_apart(document.body)), key=len)
+        items = max(items, _with_news(_apart(body)), key=len)
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))

@@ -63,6 +63,18 @@ def test_so_it_is_in_other_encodings(label: str, declared: str) -> None:
     assert [entry.title for entry in found.entries] == ["Саммит 1", "Саммит 2", "Саммит 3"]
 
 
+@pytest.mark.parametrize(("label", "declared"), [("windows-1251", ""), ("", "windows-1251"), ("", "koi8-r")])
+def test_so_it_is_in_sitemaps_in_other_encodings(label: str, declared: str) -> None:
+    """One address without an end, and no title of the sitemap could be read."""
+    url = "<url><loc>https://courier.example/{n}</loc><n:news><n:title>Саммит {n}</n:title></n:news></url>"
+    urls = "".join(url.format(n=n) for n in (1, 2, 3)).replace("</loc>", "", 1)
+    head = f"<?xml version='1.0'{f' encoding={declared!r}' if declared else ''}?>"
+    document = f"{head}<urlset xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'>{urls}</urlset>"
+    found = parse(document.encode(label or declared), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert [entry.title for entry in found.entries] == ["Саммит 1", "Саммит 2", "Саммит 3"]
+
+
 @pytest.mark.parametrize("end", ["</link>", "</guid>"])
 def test_the_address_of_a_picture_is_no_entry(end: str) -> None:
     picture = "<image><url>https://courier.example/p.png</url><title>P</title></image>"
