@@ -15,6 +15,7 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
+from ingest.encodings import guessed
 from ingest.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
 from ingest.urls import article_id, shown, without_feed_scheme
 from newswatch.feed import Feed
@@ -104,18 +105,25 @@ def read_opml(document: bytes) -> Subscriptions:
 
 
 def _decoded(document: bytes) -> str:
+    return _ANY_DECLARATION.sub("", _text(document)).replace("\x00", "")
+
+
+def _text(document: bytes) -> str:
     declared = _DECLARATION.match(document)
     stated = declared[1].decode("ascii") if declared else "utf-8-sig"
     # Without a byte order mark or NULs it is not UTF-16: half of all texts in Latin-1 can be decoded as that.
     is_wide = document.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in document
     if _WIDE.match(stated):  # the declaration was found byte by byte, so it lies
         stated = "utf-8-sig"
-    for encoding in (stated, "utf-8-sig", *(("utf-16",) if is_wide else ()), "cp1252"):
+    for encoding in (stated, "utf-8-sig", *(("utf-16",) if is_wide else ())):
         try:
-            return _ANY_DECLARATION.sub("", document.decode(encoding)).replace("\x00", "")
+            return document.decode(encoding)
         except (UnicodeError, LookupError):
             continue
-    return document.decode("latin-1")
+    try:
+        return document.decode(guessed(document) or "cp1252")
+    except UnicodeDecodeError:
+        return document.decode("latin-1")
 
 
 def _spec(attributes: dict[str, str], folders: tuple[str, ...], problems: list[str]) -> FeedSpec:
