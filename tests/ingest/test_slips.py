@@ -37,6 +37,12 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
         ("<title>A</title><description>&amp;lt;p&amp;gt;B&amp;lt;/p&amp;gt;</description>", "summary", "B"),
         ("<title>A &#xD83D;&#xDE00; &#55357;&#56832;</title>", "title", "A 😀 😀"),
         ("<title>A &#xDE00;&#xD83D;</title>", "title", "A \ufffd\ufffd"),
+        ("<title>A</title><description>&lt;![CDATA[&lt;p&gt;B&lt;/p&gt;]]&gt;</description>", "summary", "B"),
+        (
+            "<title>A</title><description><![CDATA[<b>&lt;![CDATA[B]]&gt;</b>]]></description>",
+            "summary",
+            "<![CDATA[B]]>",
+        ),
         ("<title>Ankaraâ€™da TÃ¼rkiye</title>", "title", "Ankara’da Türkiye"),
         ("<title>São Paulo – Ñandú × 2</title>", "title", "São Paulo – Ñandú × 2"),
         ("<title>AMANHÃ…, 5×Œ</title>", "title", "AMANHÃ…, 5×Œ"),
@@ -44,7 +50,7 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
     ],
 )
 def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
-    """Ranchero-Software/NetNewsWire#4527; a picture's title, an empty second date, UTF-16 in references."""
+    """Ranchero-Software/NetNewsWire#4527, kurtmckee/feedparser#440; a picture's title, an empty second date, UTF-16 in references."""
     assert getattr(rss(item), field) == value
 
 
