@@ -50,7 +50,7 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
     ],
 )
 def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
-    """Ranchero-Software/NetNewsWire#4527, kurtmckee/feedparser#440; a picture's title, an empty second date, UTF-16 in references."""
+    """Ranchero-Software/NetNewsWire#4527, kurtmckee/feedparser#440; a picture's title, an empty date, UTF-16."""
     assert getattr(rss(item), field) == value
 
 
