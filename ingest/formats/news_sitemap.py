@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ingest import text
 from ingest.bounds import entry_spans, newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
-from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import in_utf8
 from ingest.text import language_of
@@ -30,6 +30,7 @@ def sniff(head: bytes) -> bool:
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The news of the sitemap. A sitemap without news is not a feed; an index names its sitemaps."""
+    document, cut_off = before_its_break(document)
     url = document.url
     body = in_utf8(document.body, document.charset) or document.body
     root = tree_of(body)
@@ -45,7 +46,6 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
-    cut_off = is_cut_off(document.body)
     problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
     if is_ill_formed:
         problems.append("the document is ill-formed")

@@ -121,6 +121,19 @@ def test_a_document_that_breaks_off_says_so(after: str) -> None:
         assert any("ends before its last tag" in problem for problem in half.problems)
 
 
+def test_the_entry_in_which_a_document_breaks_off_waits_for_the_next_poll() -> None:
+    """Half of one had the address `https://courier.exam`, or another id: an article beside the whole one."""
+    item = "<item><title>Title {n}</title><link>https://courier.example/{n}</link><guid>urn:{n}</guid></item>"
+    news = "<n:news xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'><n:title>Title {n}</n:title></n:news>"
+    url = f"<url><loc>https://courier.example/{{n}}</loc>{news}</url>"
+    for root, one in (("rss", item), ("urlset", url)):
+        whole = f"<{root}>{one.format(n=1)}{one.format(n=2)}</{root}>"
+        [first, _] = feed(whole).entries
+        for place in range(whole.index(one.format(n=2)), whole.rindex("</")):
+            half = feed(whole[:place])
+            assert (half.entries, half.is_cut_off) == ((first,), True), whole[:place]
+
+
 CYRILLIC = "Саммит НАТО в Анкаре завершился без решения, сообщил генеральный секретарь"
 
 
