@@ -34,7 +34,8 @@ _PLAIN: Final = frozenset({"title", "link", "guid", "id", "pubdate", "published"
 _NONE_WITHIN: Final = _PLAIN | {"description", "summary", "encoded"}
 """Those of them that hold no other, though they may hold markup."""
 _TAG: Final = re.compile(
-    rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|<(?P<end>/?)(?P<name>[A-Za-z][\w.:-]{0,60})[^<>]*?(?P<empty>/?)>",
+    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
+    rb"|<(?P<end>/?)(?P<name>[A-Za-z][\w.:-]{0,60})[^<>]*?(?P<empty>/?)>",
     re.DOTALL,
 )
 
@@ -50,7 +51,7 @@ def closed(body: bytes, problems: list[str]) -> bytes:
         if end >= 0 and body.find(_SECTION, start + len(_SECTION), end) < 0:  # the end is its own
             position = end + 3
             continue
-        if over is None or over.start() < start:  # so is this
+        if over is None or over.start() < start:  # looked for once for many, too
             over = _OVER.search(body, start)
         if over is None:
             break
