@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ingest import text
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _ROOT: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:urlset|sitemapindex)(?=[\s/>])")
+_LOC_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,30}:)?loc\s*>")
+_INDEX_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,30}:)?sitemapindex\s*>")
 
 
 def sniff(head: bytes) -> bool:
@@ -37,7 +40,9 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     if root is None:
         return NotAFeed(url, "it begins like a sitemap but is not XML")
     if _local_name(root) == "sitemapindex":
-        locations = (absolute(loc.text, url) for loc in root.iter("{*}loc"))
+        # The last address of an index that breaks off has no end tag, and may be another one.
+        whole = len(_LOC_ENDS.findall(body)) if not _INDEX_ENDS.search(body) else None
+        locations = (absolute(loc.text, url) for loc in islice(root.iter("{*}loc"), whole))
         return NotAFeed(url, "it is an index of sitemaps, not a feed", tuple(link for link in locations if link))
     items = _with_news(root)
     is_ill_formed = bool(root.getroottree().parser.error_log)

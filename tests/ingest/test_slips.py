@@ -134,6 +134,16 @@ def test_the_entry_in_which_a_document_breaks_off_waits_for_the_next_poll() -> N
             assert (half.entries, half.is_cut_off) == ((first,), True), whole[:place]
 
 
+def test_an_index_of_sitemaps_that_breaks_off_names_whole_addresses() -> None:
+    named = [f"https://courier.example/{name}.xml" for name in ("a", "b")]
+    index = "".join(f"<sitemap><loc>{address}</loc></sitemap>" for address in named)
+    index = f"<sitemapindex>{index}</sitemapindex>"
+    for place in range(index.index("/sitemap>"), len(index) + 1):
+        found = parse(index[:place].encode(), url=URL, now=NOW)
+        assert isinstance(found, NotAFeed)
+        assert found.feeds == tuple(named[: index[:place].count("</loc>")]), index[:place]
+
+
 CYRILLIC = "Саммит НАТО в Анкаре завершился без решения, сообщил генеральный секретарь"
 
 
