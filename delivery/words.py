@@ -54,8 +54,8 @@ def when(moment: datetime, zone: tzinfo = UTC) -> str:
 
 
 _WRITTEN = re.compile(
-    r"\b(?:(?:[A-Z][a-z]{2} )?(?P<long>\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d)"
-    r"|(?P<short>\d{4}-\d\d-\d\d \d\d:\d\d)) UTC\b"
+    r"\b(?:(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(?P<long>\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d)"
+    r"|(?P<short>\d{4}-\d\d-\d\d \d\d:\d\d)) UTC(?![\w+-])"
 )
 """A time as `when` and other sentences of ours have it."""
 

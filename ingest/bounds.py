@@ -140,16 +140,25 @@ def newest_entries(body: bytes, dated: Dated | None = None) -> Cut:
 
 
 def entry_spans(body: bytes) -> list[tuple[int, int]]:
-    """Where entries begin and end; found in one pass that skips CDATA and comments."""
+    """Where entries begin and end; found in one pass that skips CDATA and comments.
+
+    A `url` is an entry of a sitemap. In a feed it is the address of a picture, also of an entry's.
+    """
     spans: list[tuple[int, int]] = []
-    start, position = -1, 0
+    start, position, is_feed = -1, 0, False
     while mark := _MARK.search(body, position):
         position = mark.end()
         if mark[2] is None:
             position = body.find(_CLOSED_BY[mark[0]], position)
             if position < 0:
                 break
-        elif not mark[1]:
+            continue
+        if not mark[2].endswith(b"url") and not is_feed:
+            is_feed, start = True, -1
+            spans.clear()
+        elif is_feed and mark[2].endswith(b"url"):
+            continue
+        if not mark[1]:
             if start >= 0:  # the previous entry was not closed
                 spans.append((start, mark.start()))
             start = mark.start()

@@ -49,7 +49,11 @@ HEAD_BYTES: Final = 4_096
 SAID_BY_DEFAULT: Final = frozenset({"ascii", "cp1252", "iso8859-1", "iso8859-15", "latin-1", "utf-8"})
 """Encodings that servers and editors state for texts in any; for UTF-8 that is none, too."""
 _MARKUP: Final = re.compile(rb"<[^<>]{0,2000}>|&#?\w{1,10};")
+_VALUE: Final = re.compile(rb"=\s{0,9}[\"']([^\"'<>]{0,500}[\x80-\xff][^\"'<>]{0,500})")
 _HIGH_RUN: Final = re.compile(rb"[\x80-\xff]{3,}")
+_REPEATED: Final = re.compile(rb"([\x80-\xff])\1{2,}")
+_SIGNS: Final = "€…‘’“”•–—™\xa0§©«®°·»".encode("cp1252")
+"""Signs that stand in rows in Latin text, too: blanks that don't break, dashes, quotation marks."""
 _GUESSED_FROM: Final = 200_000
 _SAMPLE: Final = 5_000
 """Bytes that an encoding is guessed from, of the first `_GUESSED_FROM`."""
@@ -92,8 +96,11 @@ def guessed(body: bytes) -> str | None:
     In Latin text, letters beyond ASCII stand alone; in Cyrillic, Greek, Arabic or Chinese, nearly all are.
     """
     text = _MARKUP.sub(b" ", body[:_GUESSED_FROM])
-    runs = _HIGH_RUN.findall(text)
-    high = len(text) - len(text.translate(None, _BEYOND_ASCII))
+    if text.isascii():  # a list of subscriptions has its words in attributes
+        text = b" ".join(_VALUE.findall(body, 0, _GUESSED_FROM))
+    letters_only = _REPEATED.sub(rb"\1", text.translate(None, _SIGNS))
+    runs = _HIGH_RUN.findall(letters_only)
+    high = len(letters_only) - len(letters_only.translate(None, _BEYOND_ASCII))
     if sum(map(len, runs)) < 0.6 * high or high < 20:
         return None
     from charset_normalizer import from_bytes

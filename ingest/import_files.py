@@ -214,6 +214,8 @@ def _judged(record: ArcWarcRecord, item: Item) -> Item:
     checker, missing = record.digest_checker, getattr(record.raw_stream, "limit", 0)
     if item.article is not None and missing > 0:
         return replace(item, article=None, fault=f"it breaks off: {missing:,} bytes are missing")
+    if item.article is not None and (why := record.rec_headers.get_header("WARC-Truncated")):
+        return replace(item, article=None, fault=f"it breaks off: its crawler has cut it ({why[:60]})")
     if item.article is None or checker is None or checker.passed is not False:
         return item
     return replace(item, article=None, fault="its bytes are not those that were archived")

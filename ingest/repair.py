@@ -30,6 +30,11 @@ _SKIPPED: Final = (
 )
 """What is not a raw ampersand. References to characters that don't exist are handled separately."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
+_ESCAPED_SECTION: Final = re.compile(
+    rb"(?P<begin><(?:[\w.-]{1,30}:)?(?:title|link|guid|id|description|summary|content|encoded|creator|category|name)"
+    rb"(?:\s[^<>]{0,300})?>\s{0,20})&lt;!\[CDATA\[(?P<text>[^<]*?)\]\]&gt;(?=\s{0,20}</)"
+)
+"""A CDATA section that was escaped, as of a text that it is not: its marks would be a comment of HTML."""
 _RAW_LESS: Final = re.compile(rb"<(?=[\s\d=])")
 """A sign that no tag begins with: `5 < 6`."""
 _LESS_OUTSIDE: Final = re.compile(
@@ -108,7 +113,7 @@ def repaired(body: bytes, *, url: str | None = None, content_type: str | None = 
     body, charset = (body, _known(label)) if as_utf8 is None else (as_utf8, "utf-8")
     if b"\x1b" in body[:100_000]:  # ISO-2022-JP, whose bytes can look like any characters
         return Repaired(body, tuple(problems), charset)
-    body = closed(body, problems)
+    body = closed(_ESCAPED_SECTION.sub(rb"\g<begin>\g<text>", body), problems)
     plain = body.translate(None, CONTROLS)
     if left_out := len(body) - len(plain):
         problems.append(f"the document is ill-formed: {left_out:,} control characters: left out")

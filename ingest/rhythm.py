@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -134,13 +134,17 @@ def _server_wait(headers: Mapping[str, str], now: datetime, settings: Settings) 
 
 
 def _until_expiry(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds until Expires, by the server's own clock: some write their local time as GMT, hours ahead of ours."""
+    """The seconds until Expires, less the answer's age (4.2.3): an intermediary may have kept it for a while.
+
+    By the server's own clock if it is ahead of ours: some write their local time as GMT.
+    """
     expires, date = headers.get("expires", ""), headers.get("date", "")
     if "," not in expires:
         return None
     try:
         theirs = parsedate_to_datetime(date) if date else now
-        return retry_after_s(expires, theirs.replace(tzinfo=theirs.tzinfo or UTC))
+        aged = theirs.replace(tzinfo=theirs.tzinfo or UTC) + timedelta(seconds=_age(headers))
+        return retry_after_s(expires, max(aged, now))
     except (ValueError, TypeError, OverflowError, IndexError):  # there is no list of what a hostile date raises
         return retry_after_s(expires, now)
 

@@ -123,7 +123,12 @@ def from_markup(markup: str) -> str:
     return tidy(_reader().text_of(f"<body>{joined}"))
 
 
-_MANGLED: Final = re.compile("[ÂÃ-ÅÐÑ×ØÙ][\u0080-¿Œ-ž\u02c6-\u2122]|[à-ï][\u0080-¿Œ-ž\u02c6-\u2122]{2}")
+_REST: Final = "[\u0080-¿Œ-ž\u02c6-\u2122]"
+"""Bytes behind the first one of a character in UTF-8, read as windows-1252."""
+_MANGLED: Final = re.compile(
+    # A capital that ends a word may stand before a sign: PÅ…, IRMÃ’S, ROMÂ».
+    f"(?:(?<![A-Z])[ÂÃ-Å]|[ÂÃ-Å](?![\xa0»‘’“”–—…™])){_REST}|(?:[ÐÑ×ØÙ]{_REST}){{2}}|[à-ï]{_REST}{{2}}"
+)
 """What letters and marks look like whose UTF-8 was read as windows-1252."""
 _WINDOWS: Final = {ord(bytes([code]).decode("cp1252", "ignore") or chr(code)): code for code in range(256)}
 """Characters of windows-1252 → their byte; five bytes have none, and stand for themselves."""

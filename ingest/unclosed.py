@@ -7,6 +7,7 @@ end tag from a lenient one.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 from xml.parsers import expat
@@ -30,19 +31,31 @@ _PARTS: Final = frozenset(
 """Local names of what an entry consists of, in lower case; none belongs inside another."""
 _PLAIN: Final = frozenset({"title", "link", "guid", "id", "pubdate", "published", "updated", "creator", "date", "loc"})
 """Those of them that hold a text without elements."""
+_NONE_WITHIN: Final = _PLAIN | {"description", "summary", "encoded"}
+"""Those of them that hold no other, though they may hold markup."""
+_TAG: Final = re.compile(
+    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
+    rb"|<(?P<end>/?)(?P<name>[A-Za-z][\w.:-]{0,60})[^<>]*?(?P<empty>/?)>",
+    re.DOTALL,
+)
 
 
 def closed(body: bytes, problems: list[str]) -> bytes:
     """`body` with an end for each CDATA section that runs over the end of its entry, without an endless comment."""
     pieces: list[bytes] = []
     done = position = end = 0
+    over: re.Match[bytes] | None = None
     while (start := body.find(_SECTION, position)) >= 0:
         if 0 <= end < start:  # looked for once for many sections, which may all lack an end
             end = body.find(b"]]>", start)
-        over = _OVER.search(body, start, end if end >= 0 else len(body))
+        if end >= 0 and body.find(_SECTION, start + len(_SECTION), end) < 0:  # the end is its own
+            position = end + 3
+            continue
+        if over is None or over.start() < start:  # looked for once for many, too
+            over = _OVER.search(body, start)
         if over is None:
-            if end < 0:
-                break
+            break
+        if 0 <= end < over.start():
             position = end + 3
             continue
         opened = _OPENED.search(body[max(0, start - _BEFORE) : start])
@@ -93,12 +106,27 @@ def _mended(entry: bytes) -> bytes:
     from lxml import etree
 
     parser: Any = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, encoding="utf-8")
-    root = etree.fromstring(entry, parser)
+    root = etree.fromstring(_without_stray_ends(entry), parser)
     if root is None:
         return b""
-    for part in [each for each in root.iter() if _name(each) in _PLAIN]:
+    for part in [each for each in root.iter() if _name(each) in _NONE_WITHIN]:
         _lift(part)
     return bytes(etree.tostring(root, encoding="utf-8"))
+
+
+def _without_stray_ends(entry: bytes) -> bytes:
+    """The entry without end tags of what is not open: the parser would close the entry there, and read no further."""
+    open_ = Counter[bytes]()
+
+    def kept(tag: re.Match[bytes]) -> bytes:
+        if not tag["name"] or tag["empty"]:
+            return tag[0]
+        if tag["end"] and not open_[tag["name"]]:
+            return b""
+        open_[tag["name"]] += -1 if tag["end"] else 1
+        return tag[0]
+
+    return _TAG.sub(kept, entry)
 
 
 def _lift(part: etree._Element) -> None:

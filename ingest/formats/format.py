@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from ingest.bounds import Cut
+from ingest.bounds import Cut, entry_spans
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import repaired
 from newswatch.feed import Rule
@@ -66,14 +66,23 @@ def mended(document: Document) -> Document:
 CUT_OFF: Final = "the document is ill-formed: it ends before its last tag, so entries may be missing"
 _ROOT_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
 _ROOT_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
+_ENTRY_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,30}:)?(?:item|entry|url)[\s>]")
 _TAIL: Final = 100_000
 """Bytes at the end in which the last tag is looked for, before what servers append."""
 
 
-def is_cut_off(body: bytes) -> bool:
-    """Whether a document in markup breaks off, as one does that was stored or sent while it was being written."""
+def before_its_break(document: Document) -> tuple[Document, bool]:
+    """The document, and whether it breaks off, as one does that was stored or sent while it was being written.
+
+    Then it is without the entry in which it does: half of one has another id and title, and an address that is none.
+    """
+    body = document.body
     begins = _ROOT_BEGINS.search(body, 0, HEAD_BYTES)
-    return begins is not None and _ROOT_ENDS.search(body, max(0, len(body) - _TAIL)) is None
+    if begins is None or _ROOT_ENDS.search(body, max(0, len(body) - _TAIL)):
+        return document, False
+    whole = entry_spans(body)
+    half = _ENTRY_BEGINS.search(body, whole[-1][1] if whole else begins.end())
+    return replace(document, body=body[: half.start()] if half else body), True
 
 
 def unclaimed(head: bytes) -> bool:  # noqa: ARG001 - the signature of `Format.sniff`

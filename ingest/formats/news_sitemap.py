@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ingest import text
 from ingest.bounds import entry_spans, newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
-from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
 from ingest.parsed import NotAFeed, ParsedFeed
+from ingest.repair import in_utf8
 from ingest.text import language_of
 from ingest.unclosed import apart
 from ingest.urls import absolute
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from lxml import etree
 
 _ROOT: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:urlset|sitemapindex)(?=[\s/>])")
+_LOC_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,30}:)?loc\s*>")
+_INDEX_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,30}:)?sitemapindex\s*>")
 
 
 def sniff(head: bytes) -> bool:
@@ -29,21 +33,24 @@ def sniff(head: bytes) -> bool:
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The news of the sitemap. A sitemap without news is not a feed; an index names its sitemaps."""
+    document, cut_off = before_its_break(document)
     url = document.url
-    root = tree_of(document.body)
+    body = in_utf8(document.body, document.charset) or document.body
+    root = tree_of(body)
     if root is None:
         return NotAFeed(url, "it begins like a sitemap but is not XML")
     if _local_name(root) == "sitemapindex":
-        locations = (absolute(loc.text, url) for loc in root.iter("{*}loc"))
+        # The last address of an index that breaks off has no end tag, and may be another one.
+        whole = len(_LOC_ENDS.findall(body)) if not _INDEX_ENDS.search(body) else None
+        locations = (absolute(loc.text, url) for loc in islice(root.iter("{*}loc"), whole))
         return NotAFeed(url, "it is an index of sitemaps, not a feed", tuple(link for link in locations if link))
     items = _with_news(root)
     is_ill_formed = bool(root.getroottree().parser.error_log)
     if is_ill_formed:
-        items = max(items, _with_news(_apart(document.body)), key=len)
+        items = max(items, _with_news(_apart(body)), key=len)
     if not items:
         return NotAFeed(url, "it is a sitemap without news")
     name, language = _text(_news(items[0]), "name"), language_of(_text(_news(items[0]), "language"))
-    cut_off = is_cut_off(document.body)
     problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
     if is_ill_formed:
         problems.append("the document is ill-formed")
@@ -61,9 +68,10 @@ def tree_of(body: bytes) -> etree._Element | None:
 
 
 def _apart(body: bytes) -> etree._Element | None:
-    """The root of an ill-formed sitemap whose entries were mended one by one."""
-    mended_body, count = apart(body, entry_spans(body))
-    return tree_of(mended_body) if count else None
+    """The root of an ill-formed sitemap whose entries were mended one by one, without what stands between them."""
+    body, _ = apart(body, entry_spans(body))
+    entries = entry_spans(body)
+    return tree_of(body[: entries[0][0]] + b"".join(body[slice(*entry)] for entry in entries)) if entries else None
 
 
 def _with_news(root: etree._Element | None) -> list[etree._Element]:

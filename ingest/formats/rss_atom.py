@@ -12,7 +12,7 @@ from ingest import text
 from ingest.bounds import entry_spans, newest_entries
 from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
-from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
 from ingest.parsed import ParsedFeed
 from ingest.repair import in_utf8
 from ingest.text import language_of
@@ -47,6 +47,7 @@ def sniff(head: bytes) -> bool:
 
 def read(document: Document) -> ParsedFeed | None:
     """The feed that feedparser reads from the document; None if it finds neither a version nor entries."""
+    document, cut_off = before_its_break(document)
     parsed = bounded_feedparser.parse(document.body, document.charset)
     if not parsed.get("version") and not parsed.entries:
         return None
@@ -61,7 +62,6 @@ def read(document: Document) -> ParsedFeed | None:
     base = url if version.startswith("atom") else site or url
     hints = hints_of(_text(feed, "language"), url, document.country)
     language = language_of(_text(feed, "language"))
-    cut_off = is_cut_off(document.body)
     problems = [*document.problems, *([CUT_OFF] if cut_off else []), *_document_problems(parsed)]
     drafts = drafted(parsed.entries, lambda entry: _draft(entry, base, document.now, hints), problems)
     hours, days = _skipped(document.body)
@@ -96,9 +96,17 @@ def _with_entries_apart(document: Document, parsed: Any) -> tuple[Document, Any]
     return replace(document, body=body, charset="utf-8", problems=(*document.problems, note)), again
 
 
+_PARTS: Final = ("id", "title", "link", "summary", "published", "updated")
+
+
 def _parts(entries: Iterable[Mapping[str, Any]]) -> int:
-    """How many ids, titles, links and texts the entries have."""
-    return sum(bool(_text(entry, key).strip()) for entry in entries for key in ("id", "title", "link", "summary"))
+    """How many ids, titles, links, dates and texts the entries have."""
+    count = 0
+    for entry in entries:
+        texts = [_text(entry, key) for key in _PARTS]
+        texts += [_text(detail, "value") for detail in _get(entry, "content") or ()]
+        count += sum(bool(each.strip()) for each in texts)
+    return count
 
 
 def _linked(feed: Mapping[str, Any], relation: str) -> str | None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ingest import bounds
 from ingest.formats import news_sitemap
 from ingest.formats.drafts import Draft, drafted, finish, link_of
-from ingest.formats.format import CUT_OFF, Document, Format, MediaType, is_cut_off, mended
+from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
 from ingest.lists.items import day_in
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import absolute
@@ -50,6 +50,7 @@ def _written(body: bytes, span: tuple[int, int]) -> datetime:
 
 def read(document: Document) -> ParsedFeed | NotAFeed:
     """The articles of the sitemap; an index of sitemaps names them (`ingest.listings` follows it)."""
+    document, cut_off = before_its_break(document)
     news = news_sitemap.read(document)
     if isinstance(news, ParsedFeed) or news.feeds:
         return news
@@ -62,7 +63,6 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     chosen, how = _articles(nodes, document)
     if not chosen:
         return NotAFeed(document.url, f"a sitemap with {len(nodes):,} addresses, none of which {how}")
-    cut_off = is_cut_off(document.body)
     problems = [*document.problems, *([CUT_OFF] if cut_off else [])]
     if len(chosen) < len(nodes):
         problems.append(f"{len(nodes) - len(chosen):,} of {len(nodes):,} addresses don't have {how}: not articles")

@@ -10,9 +10,7 @@ from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.pulse import FileState, Pulse
 from observe.rules.rule import older, reason
-from observe.rules.runs import (
-    is_at_fault,
-)
+from observe.rules.runs import is_at_fault
 from search.meant import failures
 from store.configuration import SETTINGS
 from transforms.encoder import why_none

@@ -351,6 +351,9 @@ def test_sentences_of_before_have_the_zone_of_their_mail() -> None:
         "Ice: nothing since Thu 5 Mar 2026, 00:00 UTC+05:45, or 2026-03-05 00:00 UTC+05:45; 31 Feb 2026, 05:06 UTC"
     )
     assert in_zone(silence, UTC) is silence
+    said = "See 5 Nov 2026, 10:00 UTC and 2026-11-05 10:00 UTC+02:00"
+    assert in_zone(said, kathmandu) == "See Thu 5 Nov 2026, 15:45 UTC+05:45 and 2026-11-05 10:00 UTC+02:00"
+    assert in_zone(in_zone(said, kathmandu), kathmandu) == in_zone(said, kathmandu)
 
 
 def test_a_digest_without_stories() -> None:

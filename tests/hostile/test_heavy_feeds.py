@@ -114,6 +114,7 @@ MANY = f"the first {MAX_ENTRIES:,} were read"
 
 CASES = [
     # attributes and namespaces
+    Case("CDATA sections without an end", lambda: rss("<t><![CDATA[x</t>" * 20_000 + entry("") * 2), READ),
     Case(
         "20,000 attributes", lambda: rss(f"<item {attributes(20_000)}><title>x</title></item>"), READ, "attributes", 10
     ),
@@ -281,6 +282,15 @@ def test_of_too_many_entries_the_newest_are_read_wherever_they_stand(newest_at: 
         == feed.problems
         == (f"the document has {MAX_ENTRIES + 500:,} entries: the newest {MAX_ENTRIES:,} were read, 500 left out",)
     )
+
+
+def test_the_addresses_of_pictures_do_not_count() -> None:
+    picture = "<image><url>https://paper.example/p.png</url></image>"
+    items = many(MAX_ENTRIES + 99).replace("</item>", f"{picture}</item>")
+    feed = parse(rss(picture + items).encode(), url=URL, now=NOW)
+    assert isinstance(feed, ParsedFeed)
+    assert len(feed.entries) == MAX_ENTRIES
+    assert "the document has 1,100 entries" in feed.left_out[0]
 
 
 def test_of_too_many_json_items_the_newest_are_read() -> None:

@@ -230,3 +230,18 @@ def test_our_own_archive_gives_its_pages_and_no_feeds(tmp_path: Path) -> None:
         "",
         "https://a.example/meeting",
     ]
+
+
+def test_a_page_that_its_crawler_has_cut_is_no_article(tmp_path: Path) -> None:
+    """WARC 1.1, 5.13: Common Crawl cuts what is longer than its limit, and says so."""
+    buffer, path = io.BytesIO(), tmp_path / "a.warc"
+    http = StatusAndHeaders("200 OK", [("Content-Type", "text/html")], protocol="HTTP/1.1")
+    writer = WARCWriter(buffer, gzip=False)
+    for n, more in enumerate(({}, {"WARC-Truncated": "length"})):
+        date, page = {"WARC-Date": "2026-03-01T12:00:00Z", **more}, io.BytesIO(a_page(n))
+        writer.write_record(
+            writer.create_warc_record(f"{URL}/{n}", "response", page, http_headers=http, warc_headers_dict=date)
+        )
+    path.write_bytes(buffer.getvalue())
+    whole, cut = read(path)
+    assert (whole.fault, cut.article, cut.fault) == ("", None, "it breaks off: its crawler has cut it (length)")

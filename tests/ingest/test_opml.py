@@ -64,6 +64,22 @@ def test_an_encoding_that_is_none_costs_no_list(encoding: str) -> None:
     assert [spec.url for spec in found.feeds] == ["https://b.example/"]
 
 
+@pytest.mark.parametrize(
+    ("titles", "encoding"),
+    [
+        ("Новости, Известия, Коммерсант, Ведомости", "cp1251"),
+        ("Τα Νέα, Καθημερινή, Ελευθεροτυπία, Το Βήμα", "cp1253"),
+        ("Zeitung\x81A, Übersicht", "latin-1"),
+    ],
+)
+@pytest.mark.parametrize("declared", ["", '<?xml version="1.0" encoding="utf-8"?>'])
+def test_a_list_that_does_not_say_its_encoding_is_read_by_its_bytes(titles: str, encoding: str, declared: str) -> None:
+    named = titles.split(", ")
+    outline = "".join(f"<outline text='{title}' xmlUrl='https://a.example/{n}'/>" for n, title in enumerate(named))
+    found = read_opml(f"{declared}<opml><body>{outline}</body></opml>".encode(encoding))
+    assert [spec.title for spec in found.feeds] == named
+
+
 @pytest.mark.parametrize("length", [0, 1])
 @pytest.mark.parametrize(
     "declared", ["", '<?xml version="1.0" encoding="utf-8"?>', '<?xml version="1.0" encoding="UTF-16"?>']

@@ -494,6 +494,7 @@ def test_a_push_says_nothing_of_the_feeds_own_answers() -> None:
 
 def test_how_long_its_server_calls_an_answer_fresh_is_remembered() -> None:
     ahead = {"date": "Wed, 14 Jan 2026 20:00:00 GMT", "expires": "Wed, 14 Jan 2026 20:01:00 GMT"}
+    kept = {"date": "Wed, 14 Jan 2026 11:01:00 GMT", "expires": "Wed, 14 Jan 2026 12:01:00 GMT"}  # for 59 minutes
     for headers, fresh in (
         ({"cache-control": "max-age=40"}, 40),
         ({"cache-control": "max-age=0"}, None),
@@ -501,6 +502,10 @@ def test_how_long_its_server_calls_an_answer_fresh_is_remembered() -> None:
         ({"cache-control": 'no-cache="set-cookie", max-age=40'}, 40),
         (ahead, 60),  # a clock of local time, called GMT
         (ahead | {"date": "x"}, 8 * 3_600 + 60),
+        (ahead | {"age": "20"}, 40),
+        (kept, 60),
+        (kept | {"age": "3540"}, 60),
+        (kept | {"age": "9" * 10}, None),
         ({}, None),
     ):
         after = after_poll(

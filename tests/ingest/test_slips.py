@@ -12,6 +12,7 @@ import pytest
 from ingest.encodings import decoded
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
+from newswatch.plain_text import one_line
 from tests.ingest.test_reports import NOW, URL, feed, rss
 
 LINK = "<link>https://courier.example/1</link>"
@@ -36,12 +37,20 @@ def test_a_caption_is_not_the_text_of_an_entry() -> None:
         ("<title>A</title><description>&amp;lt;p&amp;gt;B&amp;lt;/p&amp;gt;</description>", "summary", "B"),
         ("<title>A &#xD83D;&#xDE00; &#55357;&#56832;</title>", "title", "A 😀 😀"),
         ("<title>A &#xDE00;&#xD83D;</title>", "title", "A \ufffd\ufffd"),
+        ("<title>A</title><description>&lt;![CDATA[&lt;p&gt;B&lt;/p&gt;]]&gt;</description>", "summary", "B"),
+        (
+            "<title>A</title><description><![CDATA[<b>&lt;![CDATA[B]]&gt;</b>]]></description>",
+            "summary",
+            "<![CDATA[B]]>",
+        ),
         ("<title>Ankaraâ€™da TÃ¼rkiye</title>", "title", "Ankara’da Türkiye"),
         ("<title>São Paulo – Ñandú × 2</title>", "title", "São Paulo – Ñandú × 2"),
+        ("<title>AMANHÃ…, 5×Œ</title>", "title", "AMANHÃ…, 5×Œ"),
+        ("<title>CAFÃ‰</title>", "title", "CAFÉ"),
     ],
 )
 def test_what_an_entry_says_is_found(item: str, field: str, value: object) -> None:
-    """Ranchero-Software/NetNewsWire#4527; a picture's title, an empty second date, UTF-16 in references."""
+    """Ranchero-Software/NetNewsWire#4527, kurtmckee/feedparser#440; a picture's title, an empty date, UTF-16."""
     assert getattr(rss(item), field) == value
 
 
@@ -112,6 +121,29 @@ def test_a_document_that_breaks_off_says_so(after: str) -> None:
         assert any("ends before its last tag" in problem for problem in half.problems)
 
 
+def test_the_entry_in_which_a_document_breaks_off_waits_for_the_next_poll() -> None:
+    """Half of one had the address `https://courier.exam`, or another id: an article beside the whole one."""
+    item = "<item><title>Title {n}</title><link>https://courier.example/{n}</link><guid>urn:{n}</guid></item>"
+    news = "<n:news xmlns:n='http://www.google.com/schemas/sitemap-news/0.9'><n:title>Title {n}</n:title></n:news>"
+    url = f"<url><loc>https://courier.example/{{n}}</loc>{news}</url>"
+    for root, one in (("rss", item), ("urlset", url)):
+        whole = f"<{root}>{one.format(n=1)}{one.format(n=2)}</{root}>"
+        [first, _] = feed(whole).entries
+        for place in range(whole.index(one.format(n=2)), whole.rindex("</")):
+            half = feed(whole[:place])
+            assert (half.entries, half.is_cut_off) == ((first,), True), whole[:place]
+
+
+def test_an_index_of_sitemaps_that_breaks_off_names_whole_addresses() -> None:
+    named = [f"https://courier.example/{name}.xml" for name in ("a", "b")]
+    index = "".join(f"<sitemap><loc>{address}</loc></sitemap>" for address in named)
+    index = f"<sitemapindex>{index}</sitemapindex>"
+    for place in range(index.index("/sitemap>"), len(index) + 1):
+        found = parse(index[:place].encode(), url=URL, now=NOW)
+        assert isinstance(found, NotAFeed)
+        assert found.feeds == tuple(named[: index[:place].count("</loc>")]), index[:place]
+
+
 CYRILLIC = "Саммит НАТО в Анкаре завершился без решения, сообщил генеральный секретарь"
 
 
@@ -151,3 +183,17 @@ def test_latin_letters_are_taken_for_no_other_script(label: str) -> None:
     found = parse(document.encode("cp1252"), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
     assert isinstance(found, ParsedFeed)
     assert found.entries[0].title == title
+
+
+@pytest.mark.parametrize("label", ["iso-8859-1", ""])
+@pytest.mark.parametrize(
+    "title",
+    ["\N{NO-BREAK SPACE}" * 60 + "Déclaration de l'été", "—" * 40 + " NATO", "•" * 30 + " Évreux", "é" * 60],
+    ids=["blanks", "dashes", "bullets", "a letter"],
+)
+def test_nor_are_rows_of_signs(title: str, label: str) -> None:
+    """An indentation by blanks that don't break made Mac Cyrillic of French, and a line of dashes Korean."""
+    document = f"<rss version='2.0'><channel><item><title>-{title}</title>{LINK}</item></channel></rss>"
+    found = parse(document.encode("cp1252"), url=URL, content_type=f"text/xml; charset={label}", now=NOW)
+    assert isinstance(found, ParsedFeed)
+    assert found.entries[0].title == one_line(f"-{title}")
