@@ -63,7 +63,10 @@ def mended(document: Document) -> Document:
     return replace(document, body=result.body, charset=result.charset, problems=(*document.problems, *result.problems))
 
 
-CUT_OFF: Final = "the document is ill-formed: it ends before its last tag, so entries may be missing"
+CUT_OFF: Final = (
+    "the document is ill-formed: it ends before its last tag, so entries may be missing, and one that is not whole waits "
+    "for the next poll"
+)
 _ROOT_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
 _ROOT_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
 _ENTRY_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,30}:)?(?:item|entry|url)[\s>]")

@@ -45,10 +45,17 @@ def test_parse_writes_an_object_a_line(tmp_path: Path) -> None:
 
 
 def test_a_malformed_feed_is_told_and_ends_well() -> None:
-    result = run("parse", "-", text=RSS[:-40])
+    result = run("parse", "-", text=RSS.removesuffix("</channel></rss>"))
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 2
     assert "ill-formed" in result.stderr
+
+
+def test_an_entry_in_which_a_feed_breaks_off_is_told() -> None:
+    result = run("parse", "-", text=RSS[:-40])
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 1
+    assert "one that is not whole waits for the next poll" in result.stderr
 
 
 def test_what_is_no_feed_ends_with_2_and_names_what_it_advertises() -> None:
