@@ -64,8 +64,8 @@ def mended(document: Document) -> Document:
 
 
 CUT_OFF: Final = (
-    "the document is ill-formed: it ends before its last tag, so entries may be missing, and one that is not whole waits "
-    "for the next poll"
+    "the document is ill-formed: it ends before its last tag, so entries may be missing, and one that is not whole "
+    "waits for the next poll"
 )
 _ROOT_BEGINS: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
 _ROOT_ENDS: Final = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:rss|feed|rdf|urlset)\s*>", re.IGNORECASE)
