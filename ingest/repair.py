@@ -16,7 +16,7 @@ from html.entities import html5
 from typing import Final
 
 from ingest.encodings import SAID_BY_DEFAULT, charset_of, guessed, mostly_utf8
-from ingest.unclosed import closed
+from ingest.unclosed import NO_MARKUP, closed
 from ingest.urls import absolute, shown
 
 DECLARATION_WITHIN: Final = 4_096
@@ -25,8 +25,7 @@ _DECLARATION: Final = re.compile(rb"<\?xml\s[^>]{0,200}\?>")
 _ENCODING: Final = re.compile(rb"(<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"'])([A-Za-z0-9._:-]{1,40})")
 _HTML: Final = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
 _SKIPPED: Final = (
-    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
-    rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};|&#\d{8,}|&#[xX][0-9a-fA-F]{7,}"
+    NO_MARKUP + rb"|&(?:amp|lt|gt|quot|apos);|&#\d{1,7};|&#x[0-9a-fA-F]{1,6};|&#\d{8,}|&#[xX][0-9a-fA-F]{7,}"
 )
 """What is not a raw ampersand. References to characters that don't exist are handled separately."""
 _FAULT: Final = re.compile(rb"(?P<kept>" + _SKIPPED + rb")|&(?P<name>[A-Za-z][A-Za-z0-9]{1,31});|&", re.DOTALL)
@@ -37,9 +36,7 @@ _ESCAPED_SECTION: Final = re.compile(
 """A CDATA section that was escaped, as of a text that it is not: its marks would be a comment of HTML."""
 _RAW_LESS: Final = re.compile(rb"<(?=[\s\d=])")
 """A sign that no tag begins with: `5 < 6`."""
-_LESS_OUTSIDE: Final = re.compile(
-    rb"(?P<kept><!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*))|" + _RAW_LESS.pattern, re.DOTALL
-)
+_LESS_OUTSIDE: Final = re.compile(rb"(?P<kept>" + NO_MARKUP + rb")|" + _RAW_LESS.pattern, re.DOTALL)
 CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 """Characters that no XML document may contain."""
 _ENTITY: Final = b"<!ENTITY"

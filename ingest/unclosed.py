@@ -33,9 +33,10 @@ _PLAIN: Final = frozenset({"title", "link", "guid", "id", "pubdate", "published"
 """Those of them that hold a text without elements."""
 _NONE_WITHIN: Final = _PLAIN | {"description", "summary", "encoded"}
 """Those of them that hold no other, though they may hold markup."""
+NO_MARKUP: Final = rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
+"""Sections, comments and instructions, up to the end of the document if they have none; for patterns with DOTALL."""
 _TAG: Final = re.compile(
-    rb"<!\[CDATA\[(?:.*?\]\]>|.*)|<!--(?:.*?-->|.*)|<\?(?:.*?\?>|.*)"
-    rb"|<(?P<end>/?)(?P<name>[A-Za-z][\w.:-]{0,60})[^<>]*?(?P<empty>/?)>",
+    NO_MARKUP + rb"|<(?P<end>/?)(?P<name>[A-Za-z][\w.:-]{0,60})[^<>]*?(?P<empty>/?)>",
     re.DOTALL,
 )
 
