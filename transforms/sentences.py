@@ -50,8 +50,8 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def places(text: str) -> Iterator[tuple[int, int]]:
-    """Begin and end of each sentence of a text as it was published, read as tags read it; without gaps."""
-    folded = fold(unwrapped(text))
+    """Begin and end of each sentence of a text that is not folded, but `unwrapped`; without gaps."""
+    folded = fold(text)
     return (folded.original(*span) for span in spans(folded.text))
 
 
