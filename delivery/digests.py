@@ -27,14 +27,11 @@ from store.compare_and_set import put
 from store.documents import Stored, dump, load, values
 from store.names import Names
 from store.reading import every, get_one
-from store.turns import OWING, turn
+from store.turns import BRIEF_S, OWING, turn
 from store.watched import Watched, read_watched
 
 _SCHEDULES: Final = 10_000
 """Different schedules that are looked at. There are as many slots a week in steps of a minute."""
-
-_WAIT_S: Final = 30.0
-"""Seconds to wait for another worker, or an erasure; longer than a dead one's turn lasts."""
 
 
 def enqueue_coverage(es: Client, names: Names, now: datetime, *, bulkhead: Bulkhead | None = None) -> int:
@@ -52,7 +49,7 @@ def enqueue_coverage(es: Client, names: Names, now: datetime, *, bulkhead: Bulkh
     created = 0
     if passed:
         watched = read_watched(es, names, now)
-        with turn(es, names, OWING, most_s=_WAIT_S) as hold:
+        with turn(es, names, OWING, most_s=BRIEF_S) as hold:
             searches = [search for search in _with(es, names, passed) if is_on(search, now)]
             poor = list(_poor(searches, watched, looked_at, walls))
             hold()

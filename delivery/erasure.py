@@ -29,11 +29,9 @@ from store.compare_and_set import put, until_written
 from store.documents import Document, dump
 from store.names import Names
 from store.reading import every, get_one
-from store.turns import MATCHING, OWING, turn
+from store.turns import BRIEF_S, MATCHING, OWING, turn
 
 ERASED: Final = "erased"
-_WAIT_S: Final = 30.0
-"""Seconds to wait for the matching of a batch; longer than a dead worker's turn lasts."""
 _SECRET: Final = ("secret",)
 
 
@@ -131,7 +129,7 @@ class Erasure:
         # Matching, or a join, may have read the searches and deliveries before, and have written the person once more.
         # Only that is left for the turn: all deliveries of a year take minutes, and nothing is matched meanwhile.
         for work in (MATCHING, OWING):
-            with turn(self._es, self._names, work, most_s=_WAIT_S) as hold_turn:
+            with turn(self._es, self._names, work, most_s=BRIEF_S) as hold_turn:
                 counts["deliveries"] += self._scrub_deliveries(ids, pseudonym, now)
                 hold_turn()
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)

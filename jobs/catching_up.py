@@ -8,10 +8,7 @@ from alerts.saved import SavedSearches
 from delivery.outbox import EnqueueReport, Outbox
 from jobs.context import Context
 from newswatch.alert import Match
-from store.turns import OWING, turn
-
-_WAIT_S = 30.0
-"""Seconds that a person waits for others; longer than a dead worker's turn lasts."""
+from store.turns import BRIEF_S, OWING, turn
 
 
 def enqueue_missed(context: Context, saved_search_id: str, matches: Sequence[Match]) -> EnqueueReport:
@@ -23,7 +20,7 @@ def enqueue_missed(context: Context, saved_search_id: str, matches: Sequence[Mat
         NewswatchError: there is no such saved search any more.
         StoreError: Elasticsearch did not accept all, or others were busy for long; run it again.
     """
-    with turn(context.es, context.names, OWING, most_s=_WAIT_S) as hold:
+    with turn(context.es, context.names, OWING, most_s=BRIEF_S) as hold:
         search = SavedSearches(context.es, context.names).get(saved_search_id)
         hold()
         return Outbox(context.es, context.names).enqueue(matches, [search], context.clock())

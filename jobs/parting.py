@@ -19,10 +19,7 @@ from newswatch.errors import NewswatchError
 from store.articles import ArticleStore
 from store.audit import Deed
 from store.story_members import Member, StoryMembers
-from store.turns import MATCHING, turn
-
-_WAIT_S = 30.0
-"""Seconds that a person waits for the matching of a batch; longer than a dead worker's turn lasts."""
+from store.turns import BRIEF_S, MATCHING, turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def split(context: Context, story_id: str, article_ids: Collection[str], by: str
     """
     wanted = frozenset(article_ids)
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
-    with turn(context.es, context.names, MATCHING, most_s=_WAIT_S) as hold:
+    with turn(context.es, context.names, MATCHING, most_s=BRIEF_S) as hold:
         here = members.of([story_id, *wanted])
         parted = _parted(here, story_id, wanted)
         to = parted[0].id
@@ -81,7 +78,7 @@ def join(context: Context, story_id: str, other_id: str, by: str) -> Parted:
     if story_id == other_id:
         raise NewswatchError("A story can't be joined with itself.")
     members, outbox = StoryMembers(context.es, context.names), Outbox(context.es, context.names)
-    with turn(context.es, context.names, MATCHING, most_s=_WAIT_S) as hold:
+    with turn(context.es, context.names, MATCHING, most_s=BRIEF_S) as hold:
         moving = members.of([other_id])
         articles = ArticleStore(context.es, context.names)
         if not moving and (now := articles.stories_now([other_id])[other_id]) not in (story_id, other_id):

@@ -34,6 +34,8 @@ LOOK_S: Final = 0.2
 """Seconds between two looks of a waiting worker."""
 MOST_S: Final = 600.0
 """Seconds after which a worker gives up waiting for others, unless it says how long it can wait."""
+BRIEF_S: Final = 30.0
+"""The same where a person waits, or a task that others wait for; longer than a dead worker's turn lasts."""
 
 MATCHING: Final = "match"
 """The turn of who places articles into stories, or writes deliveries of matches."""
