@@ -5,8 +5,8 @@ go by the sum of their score, their nearness, and how much of the words they say
 that has all words here and there in a long text is rarely what was asked for. The others follow, in the same order.
 
 Where no article has all words, what is near includes the nearest ones that have most of them, which may come from a
-later page, and up to `ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is lost
-or stands twice.
+later page, and up to `MOST_ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is
+lost or stands twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from search.first_page import MOST_ADDED
 from search.meant import Meant, Unmeant
 from search.results import Hit, Results
 from transforms.encoder import cosine, packed
@@ -33,8 +32,6 @@ _MAIN: Final = 0.1
 """For an article whose main subject is a topic."""
 _SAID_FIRST: Final = 0.2
 """For the share of the words that the title says, and again for the share that title, summary and lead say."""
-ADDED: Final = MOST_ADDED
-"""Maximum of added rows where no article has all words."""
 FIRST: Final = 1_000.0
 """Weight of a clause that comes before all words: these give scores of some tens."""
 _RAISED: Final = FIRST / 2

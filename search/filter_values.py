@@ -23,7 +23,8 @@ def _country(typed: str) -> str:
     if len(typed) != _CODE:
         return countries().get(typed.casefold(), typed)
     code = typed.upper()
-    return typed if iso_country(code) == code else str(iso_country(code))
+    spelt_out = str(iso_country(code))
+    return typed if spelt_out == code else spelt_out
 
 
 def _language(typed: str) -> str:

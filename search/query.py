@@ -22,9 +22,9 @@ from search.asked import (
     wording_of,
 )
 from search.asking import explain_refusal, first_line
-from search.by_meaning import ADDED, FIRST, near, nearer_first
+from search.by_meaning import FIRST, near, nearer_first
 from search.filters import ADDING
-from search.first_page import FirstPage
+from search.first_page import MOST_ADDED, FirstPage
 from search.highlight import MARK_END, MARK_START
 from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
 from search.missing import IncompleteError, noted, worst
@@ -223,11 +223,11 @@ class _Search(Page):
         if not isinstance(meant, Meant):
             return self.read(clause), ()
         plain = replace(self, scores=())
-        nearest = replace(self, scores=(*self.scores, near(meant, ADDED, plain.query(clause), FIRST)))
+        nearest = replace(self, scores=(*self.scores, near(meant, MOST_ADDED, plain.query(clause), FIRST)))
         others = replace(plain, except_=(*self.except_, clause)).query({"match_all": {}})
-        beside = near(meant, ARTICLES_A_STORY * ADDED, others, FIRST)
+        beside = near(meant, ARTICLES_A_STORY * MOST_ADDED, others, FIRST)
         try:
-            results, more = nearest.read_beside(clause, beside, min(self.size, ADDED))
+            results, more = nearest.read_beside(clause, beside, min(self.size, MOST_ADDED))
         except (QueryError, IncompleteError) as error:
             return replace(self.read(clause), unmeant=not_searched(first_line(error))), ()
         if isinstance(more, Unmeant):

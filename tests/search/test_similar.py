@@ -15,11 +15,11 @@ from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
 from search.asking import Answer, ask_all
-from search.by_meaning import ADDED, near
+from search.by_meaning import near
 from search.export import every
 from search.extract_filters import extract_filters
 from search.failures import Tally
-from search.first_page import FirstPage, first_page_of
+from search.first_page import MOST_ADDED, FirstPage, first_page_of
 from search.meant import Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
@@ -185,7 +185,7 @@ def test_no_row_is_lost_or_repeated_where_only_the_first_page_goes_by_meaning_or
 def near_of_few(near: Any, meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
     """What is near among the articles of the second half, which the order of the words has on later pages."""
     old = {"range": {"time": {"lt": (NOW - timedelta(hours=30)).isoformat()}}}
-    few = {"bool": {"filter": [query, old]}} if k == ADDED else query
+    few = {"bool": {"filter": [query, old]}} if k == MOST_ADDED else query
     clause: dict[str, Any] = near(meant, k, few, boost)
     return clause
 
@@ -242,7 +242,7 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
     monkeypatch.setattr("search.meant._tally", Tally())
 
     def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
-        refused = broken == "clause" or k > ADDED
+        refused = broken == "clause" or k > MOST_ADDED
         return near(replace(meant, vector=meant.vector[:9]) if refused else meant, k, query, boost)
 
     if broken == "encoder":
