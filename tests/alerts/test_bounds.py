@@ -123,10 +123,8 @@ def test_a_key_given_twice_costs_its_own_item(tmp_path: Path) -> None:
     searches, faults = read_alerts(path, parse_address)
     assert [(search.id, search.recipients) for search in searches] == [(one, ("a@b.c",)) for one in "ach"]
     assert [(fault.subject, fault.error.line) for fault in faults] == [("b", 9), ("d", 11), ("e", 12), ("g", 13)]
-    keys = ["note", "tag", "id"]
-    assert [f"key {key!r} is given twice: keep one of them" in str(each.error) for key, each in zip(keys, faults)] == [
-        True
-    ] * 3
+    for key, fault in zip(("note", "tag", "id"), faults[:3], strict=True):
+        assert f"key {key!r} is given twice: keep one of them" in str(fault.error)
     assert str(faults[0].error).startswith(f"{path}:9: ")
     assert "month must be in 1..12" in str(faults[3].error)
     with pytest.raises(ConfigError, match="'note' is given twice"):
