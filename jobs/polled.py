@@ -13,7 +13,7 @@ from ingest.fetched import FetchFailed, FetchResult
 from ingest.identity import may_be_renamed
 from ingest.page_waits import page_rest_s, page_retry_s
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.urls import article_id, is_address, known_id, part_url
+from ingest.urls import article_id, former_url, is_address, known_id, part_url
 from jobs.recognise import leads_elsewhere
 from newswatch.article import Article
 from newswatch.entry import Entry
@@ -142,6 +142,14 @@ class Fresh:
         if not self.entry.url:
             return None
         return known_id(part_url(self.entry.url, self.entry.part)) if self.entry.part else article_id(self.entry.url)
+
+    @property
+    def former_url(self) -> str | None:
+        """The URL by which an earlier version would know its link's article; None: by the same as today."""
+        if not self.entry.url:
+            return None
+        url = former_url(self.entry.url, self.entry.part)
+        return None if known_id(url) == self.link_id else url
 
 
 @dataclass(frozen=True, slots=True)

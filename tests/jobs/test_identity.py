@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from ingest import urls
 from ingest.urls import article_id
 from jobs.deliver import deliver
 from jobs.match import match
@@ -332,6 +333,35 @@ def poll_restless(world: World, at: int) -> PullReport:
         world.press.raw[f"/{kind}.xml"] = make(f"{world.press.url}/articles/{kind}-", at)
     world.wait(minutes=5)
     return poll(world)
+
+
+@pytest.mark.parametrize("guid", ["{key}", ""])
+def test_an_address_stored_with_what_was_later_known_to_track_becomes_no_second_article(
+    world: World, monkeypatch: pytest.MonkeyPatch, guid: str
+) -> None:
+    site = world.press.url
+    tracked, other = (alerts(f"{{site}}/{{key}}?srsltid={number}", guid) for number in (7, 8))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        urls._canonical_cached.cache_clear()
+        later(world, tracked(site, "bridge", "harbour"))
+    urls._canonical_cached.cache_clear()
+    before = articles(world)
+    assert [one.url for one in before] == [f"{site}/bridge?srsltid=7", f"{site}/harbour?srsltid=7"]
+    assert mails(world) == 1
+    assert later(world, tracked(site, "harbour", "bridge")).new == 0
+    edited = tracked(site, "bridge", "harbour").replace(b"under a pier.", b"under a pier. They were blown up.")
+    world.press.raw["/second.xml"] = tracked(site, "bridge", "vaccine")
+    world.press.feeds["second"] = []
+    configure(world.context.settings.config_dir, world.press)
+    report = later(world, edited)
+    now = {one.url: one for one in articles(world)}
+    assert now.keys() == {*(one.url for one in before), f"{site}/vaccine"}, "what is new is known without it"
+    assert now[f"{site}/bridge?srsltid=7"].version == 2
+    assert len(now[f"{site}/bridge?srsltid=7"].feeds) == 2
+    assert (report.new, report.updated) == (1, 1)
+    if guid:  # the publisher gives each reader another one
+        assert later(world, other(site, "bridge", "harbour")).new == 0
 
 
 def test_what_changes_without_a_word_asks_for_no_page_and_makes_no_version(world: World) -> None:
