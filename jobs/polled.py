@@ -237,8 +237,13 @@ def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: s
 
 
 def former_article(candidate: Candidate) -> str | None:
-    """The article that the entry led to when it was seen before, if it leads to another address now."""
+    """The article that the entry led to when it was seen before, if it leads to another address now.
+
+    Of an entry without a link `jobs.linkless` decides.
+    """
     fresh, article = candidate.fresh, candidate.article
+    if fresh.entry.url is None and not fresh.again:
+        return None
     if article is None or fresh.known_url or fresh.record is None or fresh.record.article_id == article.id:
         return None
     return fresh.record.article_id

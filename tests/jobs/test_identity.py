@@ -210,6 +210,25 @@ def test_one_link_under_another_title_in_a_later_poll_is_an_edit(world: World) -
     assert article(world).title == "A summit falls through"
 
 
+def test_other_news_under_the_id_of_an_entry_without_a_link_is_an_article_of_its_own(world: World) -> None:
+    def flash(title: str, text: str) -> bytes:
+        named = "<guid isPermaLink='false'>flash</guid>"
+        return rss(world.press.url, f"<item><title>{title}</title>{named}<description>{text}</description></item>")
+
+    def stand(report: PullReport) -> tuple[int, int, list[tuple[str, int]]]:
+        return report.new, report.updated, [(one.title, one.version) for one in articles(world)]
+
+    bridge, vaccine = SUBJECTS["bridge"], SUBJECTS["vaccine"]
+    assert stand(later(world, flash(*bridge))) == (1, 0, [(bridge[0], 1)])
+    assert mails(world) == 1
+    assert stand(later(world, flash(*vaccine))) == (1, 0, [(vaccine[0], 1), (bridge[0], 1)])
+    assert mails(world) == 2, "nobody was mailed the second one as long as it passed for an edit"
+    edited = vaccine[0], vaccine[1].replace("Two hundred", "Three hundred")
+    assert stand(later(world, flash(*edited))) == (0, 1, [(vaccine[0], 2), (bridge[0], 1)])
+    assert stand(later(world, flash(*bridge))) == (0, 0, [(vaccine[0], 2), (bridge[0], 1)]), "it is shown again"
+    assert len({one.url for one in articles(world)}) == 2
+
+
 def test_the_same_entry_given_twice_is_one(world: World) -> None:
     link = f"{world.press.url}/now"
     twice = (alert("bridge", link, "a"), alert("bridge", link, "b"))
