@@ -14,7 +14,7 @@ from cli.output import AsJson, emit_json, err, out, stated
 from newswatch.as_json import as_object
 
 if TYPE_CHECKING:
-    from ingest.fast import Pace
+    from ingest.polling.fast import Pace
     from newswatch.feed import Feed
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from ingest.bounds import harmless
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import DocumentSource
 from jobs.keeping import Keeping

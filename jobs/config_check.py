@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from delivery.channels import registry as channels
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.configuration import read_saved_searches
 from newswatch.airflow_faults import airflow_faults, is_meant
 from newswatch.compose_faults import compose_faults, interpolated

@@ -26,10 +26,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, NotModified
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, NotModified
 from ingest.parsed import ParsedFeed
-from ingest.schedule import after_poll
+from ingest.polling.schedule import after_poll
 from ingest.source import Polling
 from jobs.context import Context
 from jobs.fast_after import Afterwards

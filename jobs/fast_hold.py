@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.fast import is_well, pace, wait_s
-from ingest.schedule import misaddressed
-from ingest.silence import resting_hosts
+from ingest.http.silence import resting_hosts
+from ingest.polling.fast import is_well, pace, wait_s
+from ingest.polling.schedule import misaddressed
 from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context
 from newswatch.batch import Batch

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Final
 
 from delivery.links import signing_keys
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched
-from ingest.hubs import LEASE_S, Subscription, key_of, pushes_well, to_ask
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched
+from ingest.polling.hubs import LEASE_S, Subscription, key_of, pushes_well, to_ask
 from jobs.context import Context
 from newswatch.feed import FeedState
 from newswatch.problems import Problem

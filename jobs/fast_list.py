@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.fast import Pace, pace
-from ingest.hubs import Subscription, SubscriptionState, pushes_well
+from ingest.polling.fast import Pace, pace
+from ingest.polling.hubs import Subscription, SubscriptionState, pushes_well
 from jobs.context import Context
 from newswatch.feed import Feed
 from store.feeds import FeedRecord, FeedStore

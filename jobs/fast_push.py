@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ingest.fetch import Fetcher
-from ingest.hubs import Subscription
+from ingest.http.fetch import Fetcher
 from ingest.parsed import ParsedFeed
+from ingest.polling.hubs import Subscription
 from ingest.source import Polling
 from jobs.context import Context
 from jobs.fast_hubs import Hubs, as_fetched

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult, NotModified
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchResult, NotModified
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling
 from newswatch.errors import NewswatchError

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.versions import own_of
 from newswatch import config
 from newswatch.clock import utc_now

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from ingest.extract import extract
-from ingest.extracted import Extracted
-from ingest.fetch import Fetcher
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult
+from ingest.pages.extract import extract
+from ingest.pages.extracted import Extracted
 from jobs.keeping import Keeping
 from newswatch.clock import Clock
 from newswatch.problems import Bulkhead

@@ -9,10 +9,10 @@ from typing import Final
 
 from ingest.apart import are_alike, page_of
 from ingest.assemble import wants_page
-from ingest.fetched import FetchFailed, FetchResult
-from ingest.identity import may_be_renamed
-from ingest.page_waits import page_rest_s, page_retry_s
+from ingest.http.fetched import FetchFailed, FetchResult
+from ingest.pages.identity import may_be_renamed
 from ingest.parsed import NotAFeed, ParsedFeed
+from ingest.polling.page_waits import page_rest_s, page_retry_s
 from ingest.urls import article_id, is_address, known_id, part_url
 from jobs.recognise import leads_elsewhere
 from newswatch.article import Article

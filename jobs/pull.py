@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.fetch import Fetcher
+from ingest.http.fetch import Fetcher
 from ingest.source import Polling, SourceOf
 from jobs.answers import Answers
 from jobs.context import Context, job

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extractor_version
-from ingest.fetched import Fetched, FetchFailed
+from ingest.http.fetched import Fetched, FetchFailed
+from ingest.pages.extract import extractor_version
 from jobs.pages import Page, Pages
 from jobs.polled import PAGE_NOT_READ, PAGES_PER_FEED, Candidate, Fresh, Part, Polled, Share, share
 from jobs.pull_attempt import Attempt

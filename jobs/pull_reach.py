@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from ingest.fetched import FetchResult
-from ingest.silence import answered, is_ours, proxy_fault
+from ingest.http.fetched import FetchResult
+from ingest.http.silence import answered, is_ours, proxy_fault
 from jobs.pull_attempt import Attempt
 from newswatch.outages import Cause, History, begun, ended
 from store.outages import OutageStore

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from ingest.apart import page_of
-from ingest.silence import answered
+from ingest.http.silence import answered
 from ingest.urls import is_address, known_id
 from jobs.polled import PAGES_PER_FEED, Fresh, Polled, again
 from jobs.pull_attempt import Attempt

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from ingest.fetch import Fetcher
-from ingest.fetched import FetchFailed
-from ingest.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours, proxy_fault
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import FetchFailed
+from ingest.http.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours, proxy_fault
 from ingest.urls import host_of, is_address
 from jobs.polled import Polled
 from jobs.pull_attempt import Attempt

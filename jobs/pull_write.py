@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from ingest.fetched import FetchFailed, NotModified
+from ingest.http.fetched import FetchFailed, NotModified
+from ingest.http.silence import answered, is_ours, is_silent
 from ingest.parsed import NotAFeed
-from ingest.schedule import after_poll, is_newly_broken, unread
-from ingest.silence import answered, is_ours, is_silent
+from ingest.polling.schedule import after_poll, is_newly_broken, unread
 from jobs.answers import LINGER_S
 from jobs.polled import Candidate, Part, Polled, remembered
 from jobs.pull_attempt import Attempt

@@ -14,9 +14,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ingest.extract import extractor_version
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched
+from ingest.pages.extract import extractor_version
 from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.enricher import enricher_of

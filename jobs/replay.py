@@ -19,9 +19,9 @@ from typing import Final
 from ingest.apart import page_of
 from ingest.archive import Kept, days, kept, read_at
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract, extractor_version
-from ingest.extracted import Extracted
-from ingest.fetched import Fetched
+from ingest.http.fetched import Fetched
+from ingest.pages.extract import extract, extractor_version
+from ingest.pages.extracted import Extracted
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
 from ingest.urls import is_address, known_id

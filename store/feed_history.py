@@ -9,7 +9,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from ingest.schedule import retried
+from ingest.polling.schedule import retried
 from newswatch.article import Article
 from newswatch.errors import NewswatchError
 from store import bulk

@@ -10,7 +10,7 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.rhythm import WEEK_S
+from ingest.polling.rhythm import WEEK_S
 from ingest.urls import article_id
 from newswatch.batch import Batch
 from newswatch.clock import SKEW

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
-from ingest.hubs import Subscription
+from ingest.polling.hubs import Subscription
 from newswatch.feed import FeedState
 from store import bulk
 from store.compare_and_set import put, until_written

@@ -93,7 +93,7 @@ OF_THE_DEMO = (
     "kibana/saved_objects.ndjson",
 )
 """What the demo publishes and looks for is about the shipped topics; what Kibana imports is made for them."""
-OF_NO_TOPIC = {"ingest/walls.py", "ingest/label_words.py"}
+OF_NO_TOPIC = {"ingest/pages/walls.py"}
 """The Italian "nato"."""
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from embedded.processes import free_port
-from ingest.extract import extractor_version
+from ingest.pages.extract import extractor_version
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from ingest.archive import days, tidy
-from ingest.extract import extract
-from ingest.extracted import Extracted
+from ingest.pages.extract import extract
+from ingest.pages.extracted import Extracted
 from jobs import replay as replaying
 from jobs.deliver import deliver
 from jobs.match import match

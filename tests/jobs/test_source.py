@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling, SourceOf
 from jobs.deliver import deliver

@@ -133,9 +133,9 @@ from datetime import datetime
 
 from ingest.assemble import is_dense
 from ingest.authors import names_in
-from ingest.boilerplate import trim
+from ingest.pages.trim import trim
 from ingest.dates import read
-from ingest.walls import Shown, verdict
+from ingest.pages.walls import Shown, verdict
 from ingest.wording import words
 from ingest.zones import Hints
 from newswatch.names_in_english import language

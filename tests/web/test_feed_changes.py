@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from pydantic import SecretStr
 
-from ingest.feeds import FeedSpec, load_feeds
+from ingest.feed_list.feeds import FeedSpec, load_feeds
 from jobs import feed_preview
 from jobs.context import Context
 from newswatch.feed import Feed, Rating, Rule

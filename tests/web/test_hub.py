@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from ingest.hubs import Subscription, SubscriptionState, key_of
+from ingest.polling.hubs import Subscription, SubscriptionState, key_of
 from jobs.context import Context
 from newswatch.settings import Settings
 from store.hubs import HubStore, Push

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ingest.rhythm import NEW_PER_POLL
+from ingest.polling.rhythm import NEW_PER_POLL
 from newswatch import durations
 from newswatch.feed import Feed, FeedState
 from newswatch.settings import Settings
@@ -57,8 +57,8 @@ def is_well(state: FeedState, now: datetime) -> bool:
 def wait_s(paced: Pace | None, state: FeedState, now: datetime, *, relied_on: bool | None) -> float | None:
     """Seconds until a held feed is asked; None: it is not for the fast lane.
 
-    `relied_on` says of a feed with a subscription whether its hub is relied on (`ingest.hubs.pushes_well`); None: it
-    has none. A subscribed feed is held in any case, so that a push waits for nobody.
+    `relied_on` says of a feed with a subscription whether its hub is relied on (`hubs.pushes_well`); None: it has none.
+    A subscribed feed is held in any case, so that a push waits for nobody.
     """
     if paced and paced.seconds is not None and not relied_on:
         return paced.seconds

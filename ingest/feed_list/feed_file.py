@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from ingest.feeds import FeedSpec, feed_id, load_feeds
+from ingest.feed_list.feeds import FeedSpec, feed_id, load_feeds
 from ingest.urls import article_id
 from newswatch import private
 from newswatch.errors import ConfigError

@@ -1,8 +1,8 @@
 """The two ways to a publisher: directly, with every address checked, or through the operator's proxy.
 
-The proxy resolves the names, so the guard can judge only what an address shows (`ingest.guard.proxied_refusal`). What
-the proxy itself refuses or fails to do is told apart from what the publisher does, because a dead proxy is one fault
-and not one for each feed.
+The proxy resolves the names, so the guard can judge only what an address shows (`guard.proxied_refusal`). What the
+proxy itself refuses or fails to do is told apart from what the publisher does, because a dead proxy is one fault and
+not one for each feed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any, Final, Self
 import aiohttp
 from yarl import URL
 
-from ingest.fetched import FailureKind
-from ingest.guard import ForbiddenAddressError, GuardedResolver, OneHostResolver, proxied_refusal, refusal
-from ingest.heads import MAX_FIELD, MAX_FIELDS
-from ingest.wire import ForgivingConnector
+from ingest.http.fetched import FailureKind
+from ingest.http.guard import ForbiddenAddressError, GuardedResolver, OneHostResolver, proxied_refusal, refusal
+from ingest.http.heads import MAX_FIELD, MAX_FIELDS
+from ingest.http.wire import ForgivingConnector
 from newswatch.errors import ConfigError
 from newswatch.no_proxy import Direct, is_direct, read_no_proxy
 from newswatch.settings import Settings

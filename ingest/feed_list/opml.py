@@ -16,7 +16,7 @@ from lxml import etree
 from pydantic import ValidationError
 
 from ingest.encodings import guessed
-from ingest.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
+from ingest.feed_list.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
 from ingest.urls import article_id, shown, without_feed_scheme
 from newswatch.feed import Feed
 from newswatch.wording import worded

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ingest.fetched import Fetched, NotModified
-from ingest.http import retry_after_s, seconds_of
+from ingest.http.fetched import Fetched, NotModified
+from ingest.http.semantics import retry_after_s, seconds_of
 from newswatch import durations
 from newswatch.entry import Entry
 from newswatch.feed import FeedState

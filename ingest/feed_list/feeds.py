@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
-from ingest.css import RuleError, check_css
+from ingest.feed_list.css import RuleError, check_css
 from ingest.urls import article_id, read_address, shown
 from newswatch import config
 from newswatch.config import Source

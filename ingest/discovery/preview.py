@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from ingest.fetched import Fetched, Request
 from ingest.formats import news_sitemap
 from ingest.formats.format import head_of
+from ingest.http.fetched import Fetched, Request
 from ingest.listings import bring_list
 from ingest.parse import MAX_BYTES, parse
 from ingest.parsed import NotAFeed, ParsedFeed
@@ -18,7 +18,7 @@ from newswatch.entry import Entry
 from newswatch.feed import Read, Rule
 
 if TYPE_CHECKING:
-    from ingest.fetch import Fetcher
+    from ingest.http.fetch import Fetcher
 
 OLD: Final = timedelta(days=60)
 """A list whose newest item is older misleads: it answers, but brings nothing."""

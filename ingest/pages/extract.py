@@ -1,8 +1,8 @@
 """From an article page to its title, text, authors, date and the rest.
 
-`trafilatura` extracts the text. Before that, the tree is pruned of what is not the article (`boilerplate.prune`). After
-it, missed paragraphs are added (`boilerplate.complete`), the page's JSON-LD is weighed against it (`structured`), and
-walls in place of the article are recognised (`walls`).
+`trafilatura` extracts the text. Before that, the tree is pruned of what is not the article (`prune`). After it,
+missed paragraphs are added (`missed`), lines that are not the article are removed (`trim`), the page's JSON-LD is
+weighed against it (`structured`), and walls in place of the article are recognised (`walls`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest import boilerplate, bounds, dates, text, walls
+from ingest import bounds, dates, text
 from ingest.authors import names_in
 from ingest.encodings import decoded
-from ingest.extracted import Extracted
-from ingest.shallow import shallow
-from ingest.structured import PageFacts, read_facts
+from ingest.pages import missed, prose, walls
+from ingest.pages.extracted import Extracted
+from ingest.pages.prune import prune
+from ingest.pages.shallow import shallow
+from ingest.pages.structured import PageFacts, read_facts
+from ingest.pages.titles import Titles, choose_title, site_label
+from ingest.pages.trim import linked_lines, trim
 from ingest.text import language_of
-from ingest.titles import Titles, choose_title, site_label
 from ingest.unpack import NotUnpackedError, unpacked
 from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
@@ -124,13 +127,13 @@ def _extract(body: bytes | str, url: str, now: datetime) -> Extracted:
         tree = trafilatura.load_html(flat) if flat else tree
     facts = read_facts(tree, url)
     _fill_up(facts, tree, url)
-    h1s = [boilerplate.visible_text(h1) for h1 in tree.iter("h1")]
+    h1s = [prose.visible_text(h1) for h1 in tree.iter("h1")]
     titles = Titles(facts.headline, h1s, facts.social_title, facts.document_title)
     title = choose_title(titles, [*facts.sites, site_label(host_of(url))])
     head = _Head(tree, url)
     hints = hints_of(head.language_tag, url)
     published = _published(facts.published or _dated_line(tree, title, hints), now, hints, problems)
-    shown, buttons = boilerplate.lines_of(tree), [boilerplate.visible_text(each) for each in tree.iter("button")]
+    shown, buttons = missed.lines_of(tree), [prose.visible_text(each) for each in tree.iter("button")]
     scripts = [f"{script.get('src') or ''} {script.text or ''}"[:SCRIPT_CHARS] for script in tree.iter("script")]
     article_text = _best_text(tree, facts, [*h1s, facts.social_title, facts.document_title, title], shown)
     everything = "\n".join([*shown, *buttons])
@@ -169,19 +172,19 @@ def _best_text(tree: etree._Element, facts: PageFacts, titles: Iterable[str], sh
     import trafilatura
 
     scripts = [script.text or "" for script in tree.iter("script")]
-    linked = boilerplate.linked_lines(tree)
-    boilerplate.prune(tree)
-    paragraphs = boilerplate.paragraphs_of(tree)
+    linked = linked_lines(tree)
+    prune(tree)
+    paragraphs = missed.paragraphs_of(tree)
     kept = _with_stand_ins(tree)
     document = trafilatura.bare_extraction(tree, include_comments=False, with_metadata=False)
     raw = tidy((document.text if document else "") or "")
     raw = raw.translate(str.maketrans(_STAND_INS, _JOINERS)) if kept else raw
-    article_text = boilerplate.trim(boilerplate.complete(raw, paragraphs), titles, linked)
+    article_text = trim(missed.complete(raw, paragraphs), titles, linked)
     if len(article_text) < 0.5 * len(facts.article_body):
         article_text = facts.article_body
     if len(article_text) < walls.SHELL_CHARS:
         article_text = max(article_text, _from_scripts(scripts), key=len)
-    return boilerplate.with_standfirst(article_text, facts.descriptions, shown) if article_text else ""
+    return missed.with_standfirst(article_text, facts.descriptions, shown) if article_text else ""
 
 
 def _with_stand_ins(tree: etree._Element) -> bool:
@@ -287,15 +290,15 @@ def _dated_line(tree: etree._Element, title: str, hints: Hints) -> list[str]:
 
     A date above the heading may be today's.
     """
-    wanted = boilerplate.key(title)
+    wanted = prose.key(title)
     seen = False
     left = DATED_ELEMENTS
     for element in tree.iter("h1", "p", "div", "span", "time", "li", "small"):
         if element.tag == "h1":
-            seen = seen or boilerplate.key(boilerplate.visible_text(element)) == wanted
+            seen = seen or prose.key(prose.visible_text(element)) == wanted
         elif seen and left:
             left -= 1
-            line = boilerplate.visible_text(element)
+            line = prose.visible_text(element)
             if len(line) > dates.MAX_CHARS and element.tag == "p":
                 break
             if any(char.isdigit() for char in line) and isinstance(dates.read(line, hints), datetime):

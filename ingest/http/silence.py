@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
-from ingest.fetched import FailureKind, FetchFailed, FetchResult
+from ingest.http.fetched import FailureKind, FetchFailed, FetchResult
 from ingest.urls import host_of, is_address
 from newswatch.feed import FeedState
 

@@ -14,17 +14,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ingest import bounds
-from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.discovery.preview import Preview, preview, preview_live
 from ingest.formats import registry
+from ingest.http.fetched import Fetched, FetchFailed, FetchResult, Request
 from ingest.page_links import linked
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
-from ingest.preview import Preview, preview, preview_live
 from ingest.urls import read_address
 from newswatch.feed import Read
 
 if TYPE_CHECKING:
-    from ingest.fetch import Fetcher
+    from ingest.http.fetch import Fetcher
 
 MOST_LINKS: Final = 12
 """Maximum number of links that look like feeds that are tried."""

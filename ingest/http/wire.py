@@ -1,4 +1,4 @@
-"""aiohttp connections that accept what browsers do: heads are mended (`ingest.heads`) before aiohttp parses them."""
+"""aiohttp connections that accept what browsers do: heads are mended (`heads`) before aiohttp parses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from ingest.heads import MAX_HEAD, HeadError, end_of_head, is_interim, is_no_head, length_of, mended
+from ingest.http.heads import MAX_HEAD, HeadError, end_of_head, is_interim, is_no_head, length_of, mended
 
 
 class UnreadableAnswerError(aiohttp.ClientError):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ingest.fetched import FailureKind
+from ingest.http.fetched import FailureKind
 
 _TRY_AGAIN: Final = frozenset({408, 409, 421, 423, 425, 429})
 

@@ -1,7 +1,7 @@
 """Looks for what could replace a source of the list that is no longer of use. Stores nothing, changes nothing.
 
 Tried in order: where the source's own address has moved for good, the fall-back that the list names, the feeds that
-stand in its place, and what its site offers (`ingest.discover`). Nothing is proposed that does not work now.
+stand in its place, and what its site offers (`ingest.discovery.discover`). Nothing is proposed that does not work now.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Final
 
 import yaml
 
-from ingest.check import Checked, Finding
-from ingest.discover import FoundFeed, discover
-from ingest.feeds import RULES
-from ingest.fetch import Fetcher
-from ingest.preview import OLD, Preview, preview_live
+from ingest.discovery.check import Checked, Finding
+from ingest.discovery.discover import FoundFeed, discover
+from ingest.discovery.preview import OLD, Preview, preview_live
+from ingest.feed_list.feeds import RULES
+from ingest.http.fetch import Fetcher
 from ingest.urls import article_id
 from newswatch.feed import Feed, Read, Rule
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from ingest.boilerplate import key
+from ingest.pages.prose import key
 
 MAX_PARTS: Final = 6
 """Maximum number of separators of a title that are examined."""

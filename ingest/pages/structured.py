@@ -13,7 +13,7 @@ from lxml import etree
 
 from ingest import text
 from ingest.authors import names_in
-from ingest.boilerplate import key
+from ingest.pages.prose import key
 from ingest.urls import absolute
 from newswatch.plain_text import one_line
 

@@ -21,17 +21,17 @@ from yarl import URL
 
 import newswatch
 from ingest.challenges import challenge
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
 from ingest.formats import registry
-from ingest.http import header_text, kind_of, location_of, retry_after_s, validator
-from ingest.pace import Pacer, Turn
-from ingest.robots import MAX_BYTES as MAX_ROBOTS
-from ingest.robots import SLOW_STEPS, Rules, read_rules
-from ingest.routes import Fault, Routes
-from ingest.silence import answered
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
+from ingest.http.pace import Pacer, Turn
+from ingest.http.robots import MAX_BYTES as MAX_ROBOTS
+from ingest.http.robots import SLOW_STEPS, Rules, read_rules
+from ingest.http.routes import Fault, Routes
+from ingest.http.semantics import header_text, kind_of, location_of, retry_after_s, validator
+from ingest.http.silence import answered
+from ingest.http.wire import UnreadableAnswerError
 from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import Address, AddressError, read_address, resolve, shown
-from ingest.wire import UnreadableAnswerError
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
 from newswatch.texts import cut_short

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ingest.discover import MOST_CANDIDATES, likeliest
-from ingest.fetch import Fetcher
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
+from ingest.discovery.discover import MOST_CANDIDATES, likeliest
+from ingest.discovery.preview import OLD
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
+from ingest.http.silence import answered
 from ingest.listings import bring_list
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
-from ingest.preview import OLD
-from ingest.schedule import permanent_target
-from ingest.silence import answered
+from ingest.polling.schedule import permanent_target
 from newswatch.feed import Feed
 
 Finding = Literal["answers", "moved", "undated", "stale", "empty", "not a feed", "refused", "gone", "failing"]
 """What was found: it answers with recent entries; its address has moved for good; its entries have no dates; its newest
-entry is older than `ingest.preview.OLD`; it has none; something else stands there; it or we refuse; 410; it fails."""
+entry is older than `preview.OLD`; it has none; something else stands there; it or we refuse; 410; it fails."""
 
 
 @dataclass(frozen=True, slots=True)

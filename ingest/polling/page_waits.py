@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingest.fetched import FailureKind, FetchFailed
-from ingest.rhythm import WEEK_S
+from ingest.http.fetched import FailureKind, FetchFailed
+from ingest.polling.rhythm import WEEK_S
 
 PAGE_WAITS_S: Final = (600, 3_600, 21_600, 86_400)
 """Seconds before each further try at an article page that failed temporarily; after the last it is given up."""

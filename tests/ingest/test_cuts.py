@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from ingest.boilerplate import complete, paragraphs_of, prune, trim, visible_text, with_standfirst
+from ingest.pages.missed import complete, paragraphs_of, with_standfirst
+from ingest.pages.prose import visible_text
+from ingest.pages.prune import prune
+from ingest.pages.trim import trim
 
 ARTICLE = "<p>" + "The ministers spoke about the mission for a long while. " * 8 + "</p>"
 LINES = [
