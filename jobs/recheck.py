@@ -21,7 +21,7 @@ from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.enricher import enricher_of
 from jobs.keeping import Keeping
-from jobs.pages import READERS, Page, Pages
+from jobs.pull.pages import READERS, Page, Pages
 from newswatch.article import Article
 from newswatch.problems import Bulkhead
 from store.articles import ArticleStore

@@ -29,7 +29,7 @@ from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from jobs.upkeep import upkeep
 from newswatch.batch import Batch, BatchState

@@ -16,8 +16,8 @@ import pytest
 from elasticsearch import ApiError
 
 from jobs.plan import plan
-from jobs.polled import PAGES_PER_FEED
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
+from jobs.pull.polled import PAGES_PER_FEED
 from newswatch.batch import BatchState
 from store.batches import BatchStore
 from store.feeds import FeedRecord, FeedStore

@@ -19,7 +19,7 @@ import pytest
 
 from jobs.context import Context
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.feed import FullText

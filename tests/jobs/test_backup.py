@@ -21,7 +21,7 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse

@@ -13,7 +13,7 @@ from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from newswatch.batch import SEQ_PER_BATCH
 from newswatch.errors import MissingIndexError, StoreError

@@ -13,7 +13,7 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.clock import SKEW
 from newswatch.feed import FeedHealth
 from store.batches import BatchStore

@@ -9,7 +9,7 @@ from html import escape
 import pytest
 
 from jobs.plan import Plan, plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem

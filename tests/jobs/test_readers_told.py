@@ -20,7 +20,7 @@ from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.errors import StoreError

@@ -19,7 +19,7 @@ from jobs import replay as replaying
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from jobs.replay import Change, ReplayReport, replay
 from newswatch.errors import NewswatchError

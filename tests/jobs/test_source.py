@@ -17,7 +17,7 @@ from ingest.source import Polling, SourceOf
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from newswatch.feed import Feed, FeedState
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine

@@ -18,7 +18,7 @@ from delivery import documents
 from delivery.feedback import Label
 from embedded.newsroom_site.content import load_outlets, load_stories
 from ingest.urls import article_id
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from kibana.build import build
 from kibana.build import panel_id as build_panel_id
 from kibana.definition import load

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from fastapi.routing import APIRoute
 
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from kibana import lens as lenses
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load

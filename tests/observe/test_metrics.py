@@ -25,7 +25,7 @@ from jobs.health import HealthReport
 from jobs.importing import ImportReport
 from jobs.match import MatchedReport
 from jobs.plan import Plan
-from jobs.pull_report import PullReport
+from jobs.pull.report import PullReport
 from jobs.pushing import PushReport
 from jobs.recheck import RecheckReport
 from jobs.replay import ReplayReport

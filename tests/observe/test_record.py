@@ -19,7 +19,7 @@ from elasticsearch import Elasticsearch
 import jobs
 from delivery.report import DeliverReport
 from jobs.context import Context, job
-from jobs.pull_report import PullReport
+from jobs.pull.report import PullReport
 from newswatch.errors import StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings

@@ -10,9 +10,9 @@ from functools import partial
 from ingest.assemble import assemble, wants_page
 from ingest.http.fetched import Fetched, FetchFailed
 from ingest.pages.extract import extractor_version
-from jobs.pages import Page, Pages
-from jobs.polled import PAGE_NOT_READ, PAGES_PER_FEED, Candidate, Fresh, Part, Polled, Share, share
-from jobs.pull_attempt import Attempt
+from jobs.pull.attempt import Attempt
+from jobs.pull.pages import Page, Pages
+from jobs.pull.polled import PAGE_NOT_READ, PAGES_PER_FEED, Candidate, Fresh, Part, Polled, Share, share
 from newswatch.article import Article
 from store.quarantine import entry_problem
 

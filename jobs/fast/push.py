@@ -15,8 +15,8 @@ from ingest.parsed import ParsedFeed
 from ingest.polling.hubs import Subscription
 from ingest.source import Polling
 from jobs.context import Context
-from jobs.fast_hubs import Hubs, as_fetched
-from jobs.fast_read import Brought, logged
+from jobs.fast.hubs import Hubs, as_fetched
+from jobs.fast.read import Brought, logged
 from store.documents import Stored
 from store.feeds import FeedStore
 from store.hubs import Push

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jobs.context import Context
 from jobs.deliver import deliver
-from jobs.fast_read import logged
+from jobs.fast.read import logged
 from jobs.match import match
 
 LATER_MOST: Final = timedelta(minutes=10)

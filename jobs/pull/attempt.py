@@ -7,7 +7,7 @@ from threading import Lock
 from ingest.urls import is_address, shown
 from jobs.context import Context
 from jobs.encoder import encoder_of
-from jobs.lease import Lease
+from jobs.pull.lease import Lease
 from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.batch import Batch

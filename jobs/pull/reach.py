@@ -8,7 +8,7 @@ from functools import partial
 
 from ingest.http.fetched import FetchResult
 from ingest.http.silence import answered, is_ours, proxy_fault
-from jobs.pull_attempt import Attempt
+from jobs.pull.attempt import Attempt
 from newswatch.outages import Cause, History, begun, ended
 from store.outages import OutageStore
 

@@ -1,9 +1,9 @@
 """The fast lane: asks some feeds every few seconds, and brings what is new at once to the readers.
 
-One process with one event loop. It holds its feeds by compare-and-set (`jobs.fast_hold`) and asks them with
+One process with one event loop. It holds its feeds by compare-and-set (`jobs.fast.hold`) and asks them with
 conditional requests; while nothing is new, that writes nothing but a sign of life. What is new goes the way of
 everything: a batch is opened, the feed is leased to it, and `jobs.pull` reads, indexes and remembers. Then `match` and
-`deliver` run in this process at once (`jobs.fast_after`), as they would in a DAG. What is left undone because the
+`deliver` run in this process at once (`jobs.fast.after`), as they would in a DAG. What is left undone because the
 process dies, the minute's poll and its `announce` find.
 
     free ─hold→ held ─news→ leased to a batch ─pull→ free ─retake→ held
@@ -32,11 +32,11 @@ from ingest.parsed import ParsedFeed
 from ingest.polling.schedule import after_poll
 from ingest.source import Polling
 from jobs.context import Context
-from jobs.fast_after import Afterwards
-from jobs.fast_hold import Holds
-from jobs.fast_push import Pushing, PushTools
-from jobs.fast_read import Brought, Handed, as_unchanged, logged, words
-from jobs.pull import PullReport, Within, pull
+from jobs.fast.after import Afterwards
+from jobs.fast.hold import Holds
+from jobs.fast.push import Pushing, PushTools
+from jobs.fast.read import Brought, Handed, as_unchanged, logged, words
+from jobs.pull.batch import PullReport, Within, pull
 from newswatch import private
 from newswatch.batch import Batch
 from newswatch.feed import FeedState

@@ -4,7 +4,7 @@ The order of writes makes a crash safe at any point: first the articles; once El
 entries as seen and the feeds' new states; then the batch as indexed. Whatever was not reached is repeated and finds its
 articles already there.
 
-Nothing waits for unrelated work: a feed's articles are written as soon as they are ready (`jobs.pull_write`), while its
+Nothing waits for unrelated work: a feed's articles are written as soon as they are ready (`jobs.pull.write`), while its
 further pages, other feeds and slow hosts are still being fetched. Failures are contained (`newswatch.problems`): a
 feed, a page or an entry costs only itself.
 
@@ -24,18 +24,18 @@ from typing import Any
 
 from ingest.http.fetch import Fetcher
 from ingest.source import Polling, SourceOf
-from jobs.answers import Answers
 from jobs.context import Context, job
 from jobs.keeping import Keeping
-from jobs.lease import Lease
-from jobs.pages import READERS, Pages
-from jobs.polled import Part, Polled
-from jobs.pull_assemble import Assembly
-from jobs.pull_attempt import Attempt
-from jobs.pull_report import PullReport
-from jobs.pull_select import Selection
-from jobs.pull_silence import Silence
-from jobs.pull_write import Writer
+from jobs.pull.answers import Answers
+from jobs.pull.assemble import Assembly
+from jobs.pull.attempt import Attempt
+from jobs.pull.lease import Lease
+from jobs.pull.pages import READERS, Pages
+from jobs.pull.polled import Part, Polled
+from jobs.pull.report import PullReport
+from jobs.pull.select import Selection
+from jobs.pull.silence import Silence
+from jobs.pull.write import Writer
 from newswatch.batch import BatchState
 from observe.record import noted
 from store.batches import BatchStore

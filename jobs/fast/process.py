@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 
-from jobs import fast
 from jobs.context import open_context
+from jobs.fast import lane
 from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 
@@ -22,7 +22,7 @@ def main() -> None:
     threading.Thread(target=_read_to_the_end, args=(over,), daemon=True).start()
     end_by_signals(over)
     try:
-        report = fast.run(open_context(Settings(), check_channels=False), over)
+        report = lane.run(open_context(Settings(), check_channels=False), over)
     except NewswatchError as error:
         logging.getLogger(__name__).error("%s", error)
         sys.exit(error.exit_code)

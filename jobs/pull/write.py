@@ -14,13 +14,13 @@ from ingest.http.fetched import FetchFailed, NotModified
 from ingest.http.silence import answered, is_ours, is_silent
 from ingest.parsed import NotAFeed
 from ingest.polling.schedule import after_poll, is_newly_broken, unread
-from jobs.answers import LINGER_S
-from jobs.polled import Candidate, Part, Polled, remembered
-from jobs.pull_attempt import Attempt
-from jobs.pull_identify import Identities
-from jobs.pull_reach import Reach
-from jobs.pull_report import PullReport
-from jobs.pull_silence import Silence
+from jobs.pull.answers import LINGER_S
+from jobs.pull.attempt import Attempt
+from jobs.pull.identify import Identities
+from jobs.pull.polled import Candidate, Part, Polled, remembered
+from jobs.pull.reach import Reach
+from jobs.pull.report import PullReport
+from jobs.pull.silence import Silence
 from newswatch.article import Article
 from newswatch.feed import FeedState
 from newswatch.problems import Problem, is_trouble

@@ -14,8 +14,8 @@ from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import DocumentSource
 from jobs.keeping import Keeping
-from jobs.lease import Lease
-from jobs.polled import Polled
+from jobs.pull.lease import Lease
+from jobs.pull.polled import Polled
 from newswatch.clock import Clock
 from newswatch.problems import Bulkhead, Problem
 from store.documents import Stored

@@ -10,9 +10,9 @@ from functools import partial
 from ingest.apart import page_of
 from ingest.http.silence import answered
 from ingest.urls import is_address, known_id
-from jobs.polled import PAGES_PER_FEED, Fresh, Polled, again
-from jobs.pull_attempt import Attempt
-from jobs.recognise import Memory, Recognised, leading, more_keys, recognise
+from jobs.pull.attempt import Attempt
+from jobs.pull.polled import PAGES_PER_FEED, Fresh, Polled, again
+from jobs.pull.recognise import Memory, Recognised, leading, more_keys, recognise
 from newswatch.article import Article
 from newswatch.entry import Entry
 from store.documents import Stored

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from jobs.polled import Candidate, aliases, former_article, is_same, moved
-from jobs.pull_attempt import Attempt
+from jobs.pull.attempt import Attempt
+from jobs.pull.polled import Candidate, aliases, former_article, is_same, moved
 from newswatch.article import Article
 
 

@@ -14,7 +14,7 @@ from ingest.pages.identity import may_be_renamed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.polling.page_waits import page_rest_s, page_retry_s
 from ingest.urls import article_id, is_address, known_id, part_url
-from jobs.recognise import leads_elsewhere
+from jobs.pull.recognise import leads_elsewhere
 from newswatch.article import Article
 from newswatch.entry import Entry
 from store.documents import Stored

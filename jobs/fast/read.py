@@ -1,4 +1,4 @@
-"""What the fast lane has brought itself, for `jobs.pull`, and whether that says anything new."""
+"""What the fast lane has brought itself, for `jobs.pull.batch`, and whether that says anything new."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Holds:
         return [feed for feed in ours if host_of(feed.value.state.url) not in resting][:COMPANIONS]
 
     def pages_due(self, ids: Sequence[str]) -> set[str]:
-        """Those of the feeds with entries whose page is due for another try (`jobs.pull_select`).
+        """Those of the feeds with entries whose page is due for another try (`jobs.pull.select`).
 
         Raises:
             StoreError: Elasticsearch is unavailable.
