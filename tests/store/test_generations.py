@@ -98,7 +98,9 @@ def test_a_slice_whose_maker_has_died_is_put_in_force_by_the_next_one(
     assert live_slices(es, names) == [index]
 
 
-def test_a_month_that_was_replaced_meanwhile_stays_replaced(es: Elasticsearch, names: Names, settings: Settings) -> None:
+def test_a_month_that_was_replaced_meanwhile_stays_replaced(
+    es: Elasticsearch, names: Names, settings: Settings
+) -> None:
     month = f"{NOW:%Y.%m}"
     create_slice(es, names, month)
     (upgraded,) = upgrade(es, names, settings, everything=True)
