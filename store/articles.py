@@ -254,7 +254,7 @@ class ArticleStore:
             hits = self._mget(live, wanted)
             if hits is not None:
                 break
-            # A slice that another worker is creating joins the alias before it can be read; on a busy disk long before.
+            # A node has restarted or a shard moves, so a slice can't be read yet.
             time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
             raise StoreError("The slices of the articles keep changing: run it again.")

@@ -31,6 +31,8 @@ from store.reading import pages
 
 PATIENCE_S = 120.0
 """How long a writer waits for an upgrade's last step, which takes seconds for a month of 100,000 articles."""
+JOINED_S = 10.0
+"""How long a worker waits for the slice that another one is making. Afterwards it puts the slice in force itself."""
 _PAGE = 1_000
 _NEARLY_DONE = 200
 """Articles. After a pass that copies no more than this, the last pass follows, with writes blocked."""
@@ -90,18 +92,40 @@ def home_of(names: Names, live: Iterable[str], month: str) -> str | None:
 
 
 def create_slice(es: Elasticsearch, names: Names, month: str) -> str:
-    """Create the first slice of a month, in the alias, unless it exists; its name."""
+    """Create the first slice of a month unless the month has one, and put it in force; the name of the one in force.
+
+    An index is known before it can be searched, on a busy machine for a second. In the alias from the start, it would
+    make all searches of that moment fail, or miss a part. So it joins when Elasticsearch says that it is up.
+    """
     index = names.slice_of_month(month)
-    _create(es, index, aliases={names.articles: {}})
+    if not _create(es, index) and (joined := _joined(es, names, month)):
+        return joined
+    es.indices.put_alias(index=index, name=names.articles)
     return index
 
 
-def _create(es: Elasticsearch, index: str, **body: Any) -> None:
+def _joined(es: Elasticsearch, names: Names, month: str) -> str | None:
+    """The slice of a month that another worker is making, once it is in force; None if that worker has died.
+
+    Only the maker puts it in force while it lives: later it would bring back a generation that an upgrade replaced.
+    """
+    deadline = time.monotonic() + JOINED_S
+    pause = 0.02
+    while (home := home_of(names, live_slices(es, names), month)) is None and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+    return home
+
+
+def _create(es: Elasticsearch, index: str, **body: Any) -> bool:
+    """Create the index and wait until it can be searched; False if it exists, ready or not."""
     try:
         es.indices.create(index=index, **body)
     except BadRequestError as error:
         if error.error != "resource_already_exists_exception":
             raise
+        return False
+    return True
 
 
 def await_writable(es: Elasticsearch, names: Names, patience_s: float | None = None) -> None:
