@@ -214,12 +214,17 @@ def read_alerts(source: Source, recipient: AddressRule) -> tuple[tuple[SavedSear
         ConfigError: the file can't be read, is not YAML, or has no list of alerts.
     """
     file = config.written(source)
-    path, (root, data) = file.path, config.document(file)
-    if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
-        config.load(file, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
+    listed = config.listed(file, "alerts")
+    if listed is None:
+        strict = config.load(file, AlertList, context={"recipient": recipient})  # an error that says what is wrong
+        return tuple(spec.search() for spec in strict.alerts), ()
+    path, root = file.path, listed.root
     searches: dict[str, SavedSearch] = {}
     faults: list[EntryFault] = []
-    for index, item in enumerate(data["alerts"]):
+    for index, item in enumerate(listed.items):
+        if isinstance(item, ConfigError):
+            faults.append(EntryFault(_subject({"id": config.text_at(root, ("alerts", index, "id"))}, index), item))
+            continue
         try:
             search = AlertSpec.model_validate(item, context={"recipient": recipient}).search()
         except ValidationError as error:

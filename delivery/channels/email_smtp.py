@@ -199,6 +199,10 @@ class Mailer:
             code, answer = smtp.data(content)
         except smtplib.SMTPDataError as error:  # the server refused DATA: the mail was not sent
             code, answer = error.smtp_code, error.smtp_error
+            if _is_yes(code):  # to a command before: it gave one answer too many, and has not got the mail
+                self._drop()
+                why = f"{self._server} answers out of step, {_answer(code, answer)} to DATA"
+                return SendResult(refused=refused | dict.fromkeys(accepted, Refusal(why, permanent=False)), broken=True)
         except (smtplib.SMTPException, OSError) as error:
             why = self._fault(error)
             self._drop()

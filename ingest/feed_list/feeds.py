@@ -11,7 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 from ingest.feed_list.css import RuleError, check_css
-from ingest.urls import article_id, read_address, shown
+from ingest.urls import article_id, known_id, read_address, shown
 from newswatch import config
 from newswatch.config import Source
 from newswatch.countries import iso_country
@@ -191,8 +191,8 @@ class FeedList(BaseModel):
 
 
 def feed_id(url: str) -> str:
-    """The id of a feed without a stated one: 16 hex digits of its canonical URL's hash."""
-    return article_id(url)[:16]
+    """The id of a feed without a stated one: 16 hex digits of its canonical URL's hash, which stays as it was."""
+    return known_id(url.partition("#")[0])[:16]
 
 
 def load_feeds(source: Source) -> tuple[Feed, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from jobs.pull.attempt import Attempt
+from jobs.pull.linkless import has_slot, known_by, placed
 from jobs.pull.polled import Candidate, aliases, former_article, is_same, moved
 from newswatch.article import Article
 
@@ -21,7 +22,7 @@ class Identities:
 
         An article whose page once failed stays known by its link.
         """
-        kept = self._as_before(candidates)
+        kept = self._linkless(self._as_before(candidates))
         addresses = self._where_links_lead(kept)
         return [candidate.led_to(addresses) for candidate in kept]
 
@@ -39,6 +40,19 @@ class Identities:
         work = partial(is_same, candidate.article, before, candidate.fresh.record)
         stays = self._attempt.wall("identify").attempt("article", before.id, work, url=before.url)
         return candidate.known_as(before.url) if stays else candidate
+
+    def _linkless(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Entries without a link are the article they were, or another if the feed gave their id to other news."""
+        some = [candidate for candidate in candidates if has_slot(candidate)]
+        if not some:
+            return candidates
+        stored = self._attempt.articles.get({name for candidate in some for name in known_by(candidate)})
+        return [self._placed(candidate, stored) if has_slot(candidate) else candidate for candidate in candidates]
+
+    def _placed(self, candidate: Candidate, stored: Mapping[str, Article]) -> Candidate:
+        work = partial(placed, candidate, stored)
+        entry = candidate.fresh.entry
+        return self._attempt.wall("identify").attempt("entry", entry.id, work) or candidate
 
     def _where_links_lead(self, candidates: Sequence[Candidate]) -> dict[str, str]:
         """Link id → URL of the article, for links that lead to another address.

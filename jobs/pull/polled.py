@@ -13,7 +13,7 @@ from ingest.http.fetched import FetchFailed, FetchResult
 from ingest.pages.identity import may_be_renamed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.polling.page_waits import page_rest_s, page_retry_s
-from ingest.urls import article_id, is_address, known_id, part_url
+from ingest.urls import article_id, former_url, is_address, known_id, part_url
 from jobs.pull.recognise import leads_elsewhere
 from newswatch.article import Article
 from newswatch.entry import Entry
@@ -143,6 +143,14 @@ class Fresh:
             return None
         return known_id(part_url(self.entry.url, self.entry.part)) if self.entry.part else article_id(self.entry.url)
 
+    @property
+    def former_url(self) -> str | None:
+        """The URL by which an earlier version would know its link's article; None: by the same as today."""
+        if not self.entry.url:
+            return None
+        url = former_url(self.entry.url, self.entry.part)
+        return None if known_id(url) == self.link_id else url
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -229,8 +237,13 @@ def again(polled: Polled, record: EntryRecord, article: Article, *, known_url: s
 
 
 def former_article(candidate: Candidate) -> str | None:
-    """The article that the entry led to when it was seen before, if it leads to another address now."""
+    """The article that the entry led to when it was seen before, if it leads to another address now.
+
+    Of an entry without a link `jobs.pull.linkless` decides.
+    """
     fresh, article = candidate.fresh, candidate.article
+    if fresh.entry.url is None and not fresh.again:
+        return None
     if article is None or fresh.known_url or fresh.record is None or fresh.record.article_id == article.id:
         return None
     return fresh.record.article_id

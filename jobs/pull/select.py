@@ -9,7 +9,7 @@ from functools import partial
 
 from ingest.apart import page_of
 from ingest.http.silence import answered
-from ingest.urls import is_address, known_id
+from ingest.urls import former_url, is_address, known_id
 from jobs.pull.attempt import Attempt
 from jobs.pull.polled import PAGES_PER_FEED, Fresh, Polled, again
 from jobs.pull.recognise import Memory, Recognised, leading, more_keys, recognise
@@ -95,11 +95,14 @@ class Selection:
 
     def _articles_of(self, entries: Iterable[Entry]) -> dict[str, Article]:
         """Page id → the article that its link leads to, for entries with an unknown id."""
-        links = {known_id(page_of(entry.url)) for entry in entries if entry.url}
+        urls = {known_id(page_of(entry.url)): entry.url for entry in entries if entry.url}
+        links = urls.keys()
         if not links:
             return {}
         led = {link: known_id(url) for link, url in self._entries.articles_of_links(links).items() if is_address(url)}
-        articles = self._articles.get({*links, *led.values()})
+        before = {link: known_id(former_url(url)) for link, url in urls.items()}
+        articles = self._articles.get({*links, *led.values(), *before.values()})
+        led = {link: before[link] for link in links if before[link] in articles} | led
         ids = {link: led.get(link, link) for link in links}
         return {link: articles[name] for link, name in ids.items() if name in articles}
 
@@ -120,8 +123,19 @@ class Selection:
         """Note the URLs that the articles of fresh entries are known by, where they differ from the links."""
         links = {fresh.link_id for polled in window for fresh in polled.fresh}
         addresses = self._entries.articles_of_links(link for link in links if link)
+        addresses = self._known_before(fresh for polled in window for fresh in polled.fresh) | addresses
         for polled in window:
             polled.fresh = [replace(fresh, known_url=addresses.get(fresh.link_id or "")) for fresh in polled.fresh]
+
+    def _known_before(self, some: Iterable[Fresh]) -> dict[str, str]:
+        """Link id → URL of its article, for links by which an earlier version knew one, and we would know another."""
+        before = {fresh.link_id: fresh.former_url for fresh in some if fresh.link_id and fresh.former_url}
+        if not before:
+            return {}
+        ids = {link: known_id(url) for link, url in before.items()}
+        led, stored = self._entries.articles_of_links(ids.values()), self._articles.exist(ids.values())
+        known = {link: before[link] for link, article_id in ids.items() if article_id in stored}
+        return known | {link: led[article_id] for link, article_id in ids.items() if article_id in led}
 
     def _add_due_pages(self, window: Sequence[Polled]) -> None:
         """Try pages that failed again at the next polls of their feed, whether or not the feed has changed."""
