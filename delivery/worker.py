@@ -371,7 +371,7 @@ class Worker:
         box = one.box if one.mails else released(one.box, now)
         done = self._acknowledge(
             letter.parcels,
-            lambda parcel: verdict.outcome(parcel.outcome, letter.mail, now),
+            lambda parcel: verdict.outcome(parcel, letter.mail, now),
             [self._held.replacing(one.held, box)],
         )
         (result,) = done.beside

@@ -37,7 +37,7 @@ class _UniqueKeys(SafeConstructor):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
-        for key_node, _ in node.value:
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
@@ -213,8 +213,9 @@ def _moment(seconds: float) -> datetime:
         return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
-_UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError)
-"""What PyYAML raises: for a character that YAML forbids, a date such as 2026-13-45, brackets nested a thousand deep."""
+_UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError, LookupError)
+"""What PyYAML raises: for a character that YAML forbids, a date such as 2026-13-45, brackets nested a thousand deep;
+the last two for `!!timestamp x`, `!!bool x` and `!!int ""`."""
 
 
 def _parsed(path: Path, text: str, *, construct: bool = True) -> tuple[yaml.Node | None, Any]:
@@ -256,7 +257,7 @@ def _line_of_value(root: yaml.Node | None, constructor: SafeConstructor | None) 
         if isinstance(node, yaml.ScalarNode):
             try:
                 constructor.construct_object(node)
-            except (yaml.YAMLError, ValueError, TypeError, OverflowError):
+            except _UNREADABLE:
                 return int(node.start_mark.line) + 1
     return None
 

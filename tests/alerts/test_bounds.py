@@ -131,6 +131,22 @@ def test_a_key_given_twice_costs_its_own_item(tmp_path: Path) -> None:
         load_alerts(path, parse_address)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["!!timestamp x", "!!bool perhaps", '!!int ""', '!!float ""', "!!int x", "!!binary é", "!!set [a]", "!!omap a",
+     "!!pairs {a: b}", "!!python/name:os.system", "!!map a", "!x y", "=", "!!null x", "2026-02-30"],
+)  # fmt: skip
+def test_a_value_of_a_type_that_it_is_not_costs_its_own_item(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "alerts.yaml"
+    one = "  - {{id: {}, name: {}, recipients: [a@b.c]}}\n"
+    path.write_text("alerts:\n" + one.format("a", "A") + one.format("b", value) + one.format("c", "C"))
+    searches, faults = read_alerts(path, parse_address)
+    assert [search.id for search in searches] == ["a", "c"]
+    assert [(fault.subject, fault.error.line) for fault in faults] == [("b", 3)]
+    with pytest.raises(ConfigError, match=":3: "):
+        load_alerts(path, parse_address)
+
+
 def test_a_list_given_twice_is_no_list(tmp_path: Path) -> None:
     path = tmp_path / "alerts.yaml"
     path.write_text("alerts: []\nalerts: []\n")

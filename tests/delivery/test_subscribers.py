@@ -34,7 +34,7 @@ from delivery.outbox import Outbox
 from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
 from delivery.routing import addresses
-from delivery.subscribers import state_of, subscriber_of
+from delivery.subscribers import route_of, state_of, subscriber_of
 from delivery.verification import AGAIN_AFTER, CODE_FOR, MOST_ADDRESSES, TRIES, Registrar
 from newswatch.article import Article
 from newswatch.config import did_you_mean
@@ -377,6 +377,13 @@ def test_a_route_for_a_topic_that_does_not_exist_is_refused_and_not_silent(desk:
     assert made([f"{ANN} main=nato,nato/x"]).routes == (Route(ANN, main=("nato", "nato/x")),)
     with pytest.raises(AddressError, match="'natto' is not a topic of the taxonomy; did you mean 'nato'"):
         made([f"{ANN} main=natto"])
+
+
+@pytest.mark.parametrize("twice", ["08:00-12:00 14:00-18:00", "main=nato main=nato/air", "08:00-12:00 " * 9])
+def test_what_a_route_says_twice_is_refused_and_not_half_in_force(twice: str) -> None:
+    assert route_of("ann@reader.example weekdays 08:00-12:00 main=nato").main == ("nato",)
+    with pytest.raises(AddressError, match=r"give ann@reader\.example a route of its own for each"):
+        route_of(f"ann@reader.example {twice}")
 
 
 @pytest.mark.slow
