@@ -42,7 +42,7 @@ from ingest.feed_list.feeds import load_feeds
 from jobs.context import Context, open_context
 from newswatch.article import Article, Meaning
 from newswatch.settings import Settings, default_config_dir
-from store.documents import to_document
+from store.article_documents import to_document
 from store.feeds import FeedStore
 from store.generations import create_slice
 from store.names import Names

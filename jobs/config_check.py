@@ -23,9 +23,9 @@ from newswatch.language_files import folders, language_faults
 from newswatch.setting_faults import Finding, disagreements, mistyped
 from newswatch.settings import PREFIX, Settings, default_config_dir
 from newswatch.wording import worded
-from store.client import connect
 from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore
-from store.faults import REFUSALS
+from store.elastic.client import connect
+from store.elastic.faults import REFUSALS
 from store.names import Names
 from transforms.taxonomy import load_taxonomy
 from transforms.taxonomy_check import check_taxonomy

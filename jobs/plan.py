@@ -29,7 +29,7 @@ from newswatch.problems import Bulkhead, Problem
 from newswatch.settings import Settings
 from store.batches import BatchStore
 from store.configuration import FEEDS
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
 from store.outages import OutageStore
 

@@ -32,10 +32,11 @@ from newswatch.entry import Entry
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed
 from newswatch.problems import Bulkhead
-from store import bulk
+from store.article_documents import renewed
 from store.articles import ArticleStore
 from store.audit import Deed
-from store.documents import Document, Stored, renewed
+from store.elastic import bulk
+from store.elastic.documents import Document, Stored
 from store.entries import EntryStore, entry_key, says_the_same
 from store.feeds import FeedStore
 from transforms.enrich import enrich

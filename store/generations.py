@@ -4,7 +4,7 @@ A slice is one index per month. When a mapping change requires stored articles t
 month's next generation beside the one in force, through our own code, while reading and writing go on. Only for the
 last, short step does it block writes to the old generation: it copies what was written since, and moves the alias in
 one request. Writers see their index blocked or gone, look up the slices again, and write to the new one; nothing can be
-written to the old one any more. It stays for a day, for searches that still read it; then `store.retention` drops it.
+written to the old one any more. It stays for a day, for searches that still read it; then `retention` drops it.
 
 An upgrade may die at any point: copying keeps each document's version, so that copying again changes nothing, and a
 generation outside the alias is not searched.
@@ -22,12 +22,13 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from newswatch.errors import DocumentError, StoreError
 from newswatch.settings import Settings
-from store import bulk, faults
-from store.client import set_up
-from store.documents import Document, read, renewed
-from store.mapping import ARTICLE, VERSION, article_template, fingerprint
+from store.article_documents import renewed
+from store.elastic import bulk, faults
+from store.elastic.documents import Document, read
+from store.elastic.reading import pages
+from store.indices.mapping import ARTICLE, VERSION, article_template, fingerprint
+from store.indices.setup import set_up
 from store.names import Names
-from store.reading import pages
 
 PATIENCE_S = 120.0
 """How long a writer waits for an upgrade's last step, which takes seconds for a month of 100,000 articles."""

@@ -19,7 +19,7 @@ from jobs.context import Context
 from newswatch.batch import Batch
 from newswatch.feed import FeedState
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore, Longest, is_held_by
 

@@ -21,7 +21,7 @@ from jobs.context import Context
 from newswatch.feed import FeedState
 from newswatch.problems import Problem
 from newswatch.settings import Settings
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.hubs import HubStore, Push
 
 PATH: Final = "/newswatch/hub"

@@ -41,7 +41,7 @@ from newswatch import private
 from newswatch.batch import Batch
 from newswatch.feed import FeedState
 from observe.record import recording
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord
 
 LOOK_S: Final = 1.0

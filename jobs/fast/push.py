@@ -17,7 +17,7 @@ from ingest.source import Polling
 from jobs.context import Context
 from jobs.fast.hubs import Hubs, as_fetched
 from jobs.fast.read import Brought, logged
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedStore
 from store.hubs import Push
 

@@ -16,7 +16,7 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed, FeedState
-from store.faults import REFUSALS
+from store.elastic.faults import REFUSALS
 
 TROUBLE: Final = (NewswatchError, *REFUSALS)
 

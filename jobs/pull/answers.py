@@ -18,7 +18,7 @@ from jobs.pull.lease import Lease
 from jobs.pull.polled import Polled
 from newswatch.clock import Clock
 from newswatch.problems import Bulkhead, Problem
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord
 
 WINDOW: Final = 200

@@ -39,7 +39,7 @@ from jobs.pull.write import Writer
 from newswatch.batch import BatchState
 from observe.record import noted
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord
 
 __all__ = ["PullReport", "Within", "pull"]

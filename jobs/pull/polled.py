@@ -17,7 +17,7 @@ from ingest.urls import article_id, former_url, is_address, known_id, part_url
 from jobs.pull.recognise import leads_elsewhere
 from newswatch.article import Article
 from newswatch.entry import Entry
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.entries import EntryRecord, alias_of, content_hash, has_title, says_the_same
 from store.feeds import FeedRecord
 from transforms.fingerprint import are_copies, fingerprint

@@ -15,7 +15,7 @@ from jobs.pull.polled import PAGES_PER_FEED, Fresh, Polled, again
 from jobs.pull.recognise import Memory, Recognised, leading, more_keys, recognise
 from newswatch.article import Article
 from newswatch.entry import Entry
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.entries import EntryRecord, alias_of, entry_key, mark_shared
 from store.feeds import FeedRecord
 

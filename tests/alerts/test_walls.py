@@ -24,7 +24,7 @@ from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.errors import QueryError, StoreError
 from newswatch.problems import Bulkhead, Problem, collecting
-from store.mapping import ANALYZERS, UNSTEMMED
+from store.indices.mapping import ANALYZERS, UNSTEMMED
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story

@@ -20,7 +20,7 @@ from ingest.pages.extract import extract
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from newswatch.article import Article
-from store.documents import profile_of
+from store.article_documents import profile_of
 from tests.placing import placed_in_order
 from tests.taxonomies import shipped_tagger
 from transforms.across import Encoded, apart_from, domain, joins

@@ -34,7 +34,7 @@ from ingest.polling.schedule import after_poll
 from newswatch.feed import FeedState
 from newswatch.problems import REASON_CHARS
 from newswatch.settings import Settings
-from store.documents import dump
+from store.elastic.documents import dump
 from tests.bombs import gzip_bomb
 from tests.factories import a_feed
 

@@ -31,8 +31,8 @@ from search.query import find
 from search.syntax import parse
 from search.tail import Tail
 from search.whole_text import whole_text
-from store.client import set_up
-from store.mapping import DEFAULT_FIELDS
+from store.indices.mapping import DEFAULT_FIELDS
+from store.indices.setup import set_up
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

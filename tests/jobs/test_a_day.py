@@ -23,7 +23,7 @@ from jobs.pull.batch import PullReport, pull
 from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.feed import FullText
-from store.documents import from_document
+from store.article_documents import from_document
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES, Newsstand, identity
 from tests.jobs.test_crash import dies, poll_only

@@ -20,9 +20,9 @@ from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead
 from observe import record
 from store.batches import BatchStore
-from store.client import set_up
 from store.feeds import FeedStore
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
+from store.indices.setup import set_up
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.factories import NOW, a_feed

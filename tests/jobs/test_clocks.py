@@ -17,7 +17,7 @@ from jobs.pull.batch import pull
 from newswatch.clock import SKEW
 from newswatch.feed import FeedHealth
 from store.batches import BatchStore
-from store.clock import store_time
+from store.elastic.clock import store_time
 from store.feeds import FeedStore, Longest
 from store.rechecks import Recheck, Rechecks
 from tests.factories import NOW, a_feed

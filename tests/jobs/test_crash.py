@@ -22,7 +22,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull.batch import pull
-from store.client import connect
+from store.elastic.client import connect
 from tests.jobs.conftest import World
 from tests.jobs.newsstand import SYLLABLES
 

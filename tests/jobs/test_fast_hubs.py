@@ -19,7 +19,7 @@ from jobs.fast.hold import Holds
 from jobs.fast.hubs import PATH
 from newswatch.settings import Settings
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord, FeedStore
 from store.hubs import HubStore, Push
 from tests.jobs.conftest import World, configure

@@ -25,9 +25,9 @@ from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.errors import StoreError
 from newswatch.outages import Cause, added
+from store.elastic.turns import OWING, turn
 from store.feeds import FeedStore
 from store.outages import OutageStore
-from store.turns import OWING, turn
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES
 from tests.jobs.test_crash import dies

@@ -22,7 +22,7 @@ from newswatch.errors import ConfigError
 from newswatch.kibana_ids import articles_view, in_space, space_of
 from newswatch.settings import Settings
 from search.asked import text_query
-from store import mapping
+from store.indices import mapping
 from store.names import Names
 from web import entity_pages, feed_pages, saved_pages, search_pages
 

@@ -140,7 +140,7 @@ from ingest.wording import words
 from ingest.zones import Hints
 from newswatch.names_in_english import language
 from newswatch.settings import Settings
-from store.mapping import ANALYZERS, DEFAULT_FIELDS, article_template
+from store.indices.mapping import ANALYZERS, DEFAULT_FIELDS, article_template
 from store.names import Names
 from transforms.language import primary_subtag
 from transforms.taxonomy import TermGroup

@@ -28,7 +28,7 @@ from observe.probes.probe import Lookout, Probe, Report, look_of
 from observe.pulse import MailState, Pulse, Storage
 from observe.reading import read_pulse
 from observe.watched import WATCHMAN, Watched, as_pulse, conditions_of
-from store.client import connect
+from store.elastic.client import connect
 from store.names import Names
 from tests.delivery.post_office import open_post_office
 from tests.observe.receiver import Receiver, receiving

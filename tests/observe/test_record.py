@@ -25,7 +25,7 @@ from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe import record
 from observe.record import AFTER, begun, counts, dropped, ended, failed, marked, noted
-from store.client import connect
+from store.elastic.client import connect
 from store.names import Names
 from store.pulse import PulseStore
 from tests.factories import NOW

@@ -19,9 +19,11 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from store import client, generations, mapping
+from store import generations
 from store.articles import ArticleStore
+from store.elastic import client
 from store.generations import all_slices, create_slice, live_slices, upgrade
+from store.indices import mapping, setup
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 
@@ -160,7 +162,7 @@ def test_what_is_of_this_version_is_left_alone(
 @pytest.mark.usefixtures("next_version")
 def test_a_new_field_is_there_before_any_upgrade(es: Elasticsearch, names: Names, settings: Settings) -> None:
     es.indices.create(index=f"{names.articles}-2025.01", aliases={names.articles: {}}, mappings={"dynamic": "strict"})
-    client.set_up(es, names, settings)
+    setup.set_up(es, names, settings)
     fields = es.indices.get_mapping(index=names.articles)[f"{names.articles}-2025.01"]["mappings"]["properties"]
     assert fields["mood"]["type"] == "keyword"
 
@@ -168,8 +170,8 @@ def test_a_new_field_is_there_before_any_upgrade(es: Elasticsearch, names: Names
 def test_a_downgrade_is_refused_with_its_reason(
     es: Elasticsearch, names: Names, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "VERSION", mapping.VERSION - 1)
-    for use in (client.set_up, upgrade):
+    monkeypatch.setattr(setup, "VERSION", mapping.VERSION - 1)
+    for use in (setup.set_up, upgrade):
         told = rf"version {mapping.VERSION}.*newer newswatch.*knows version {mapping.VERSION - 1}.*restore a snapshot"
         with pytest.raises(StoreError, match=told):
             use(es, names, settings)

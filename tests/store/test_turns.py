@@ -13,9 +13,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
-from store import turns
+from store.elastic import turns
+from store.elastic.turns import turn
 from store.names import Names
-from store.turns import turn
 
 pytestmark = pytest.mark.slow
 

@@ -23,8 +23,8 @@ from jobs import feed_preview
 from jobs.context import Context
 from newswatch.feed import Feed, Rating, Rule
 from newswatch.settings import Settings
-from store.client import set_up
 from store.feeds import FeedStore
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_feed
 from tests.ingest.server import Publisher, publishing, response

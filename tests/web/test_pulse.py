@@ -26,7 +26,7 @@ from observe.condition import Condition, Severity
 from observe.health import KINDS
 from observe.metrics import Reading
 from observe.pulse import FailingSearch, FileState, Pulse, Storage
-from store.faults import REFUSALS
+from store.elastic.faults import REFUSALS
 from tests.factories import NOW
 from tests.web.conftest import Page, Visitor
 from web import pulse_now

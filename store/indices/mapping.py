@@ -13,7 +13,7 @@ from typing import Any
 
 from newswatch.languages import analyzer_of, languages
 from newswatch.settings import Settings
-from store.analysis import analysis, in_few_values, indexing, searching
+from store.indices.analysis import analysis, in_few_values, indexing, searching
 from store.names import Names
 from transforms.encoder import DIMENSIONS
 
@@ -23,7 +23,7 @@ Raise it to index a field differently, or to fill one in stored articles: `newsw
 every slice."""
 
 ANALYZERS = {code: its.name for code in languages() if (its := analyzer_of(code))}
-"""Language → Elasticsearch's name of its analyzer, by the language's file (see `store.analysis`).
+"""Language → Elasticsearch's name of its analyzer, by the language's file (see `store.indices.analysis`).
 
 Texts in other languages match by their word forms as written."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from elasticsearch import ConflictError, Elasticsearch
 
 from newswatch.errors import StoreError
-from store.documents import Document, Stored, stored
+from store.elastic.documents import Document, Stored, stored
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ def put(
     """Replace the document `was`, or create it if `was` is None; None: another worker wrote first.
 
     Raises:
-        elasticsearch's errors: it can't be written. `store.bulk` writes many documents and reports on each.
+        elasticsearch's errors: it can't be written. `store.elastic.bulk` writes many documents and reports on each.
     """
     try:
         if was is None:

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from newswatch.clock import SKEW, Clock
 from newswatch.errors import StoreError
-from store import bulk
-from store.client import Client
-from store.faults import REFUSALS
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.faults import REFUSALS
+from store.elastic.reading import get_hits
 from store.names import Names
-from store.reading import get_hits
 
 LASTS: Final = timedelta(seconds=60)
 """How long after its last sign a worker counts as alive."""

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newswatch.errors import StoreError
-from store import bulk
-from store.client import Client
-from store.compare_and_set import put
-from store.documents import Stored, dump, load
-from store.faults import REFUSALS
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Stored, dump, load
+from store.elastic.faults import REFUSALS
+from store.elastic.reading import get_one
 from store.names import Names
-from store.reading import get_one
 
 RENEWED_S: Final = 5.0
 """Seconds between two signs of life of a holder."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from elasticsearch import Elasticsearch
 
-from store.times import moment_at
+from store.elastic.times import moment_at
 
 _ELSEWHERE: Final = {"uuid": "uuid", "creation_date": "creation.date"}
 """Setting, without `index.` → the column of `_cat/indices` with the same."""

@@ -24,7 +24,7 @@ class AsyncElasticsearch:
 
     def __init__(self, *_: Any, **__: Any) -> Never:
         """Raise an ImportError: whoever needs the client must not have called `load`."""
-        raise ImportError("this process was started without Elasticsearch's client for asyncio (store.lean)")
+        raise ImportError("this process was started without Elasticsearch's client for asyncio (store.elastic.lean)")
 
 
 def load_alone() -> None:

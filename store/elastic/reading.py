@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from store import faults
-from store.documents import Hit, Reads, Stored, all_stored, read, stored
+from store.elastic import faults
+from store.elastic.documents import Hit, Reads, Stored, all_stored, read, stored
 
 T = TypeVar("T")
 

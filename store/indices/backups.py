@@ -16,7 +16,7 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.errors import StoreError
 from store.generations import all_slices
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
 from store.names import Names
 
 GOOD: Final = "SUCCESS"

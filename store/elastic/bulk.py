@@ -18,8 +18,8 @@ from elasticsearch.helpers import streaming_bulk
 
 from newswatch.errors import StoreError
 from newswatch.problems import Problem, report_problem
-from store import faults
-from store.documents import Document, Stored
+from store.elastic import faults
+from store.elastic.documents import Document, Stored
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.settings import Settings
 from store.generations import all_slices
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
 from store.names import Names
 
 _NOT_OFFERED = (400, 404, 410)
