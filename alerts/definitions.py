@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -144,10 +144,18 @@ class AlertSpec(BaseModel):
         return SavedSearch(
             **fields,
             tags=tuple(TagFilter(t.tag, t.level) for t in self.tags),
-            recipients=tuple(dict.fromkeys(self.recipients)),
+            recipients=each_once(self.recipients),
             throttle_s=schedule.duration(self.throttle),
             silence_s=schedule.duration(self.silence),
         )
+
+
+def each_once(recipients: Iterable[str]) -> tuple[str, ...]:
+    """The recipients, of spellings that differ in case the first: to mail servers they are one. Pure."""
+    found: dict[str, str] = {}
+    for recipient in recipients:
+        found.setdefault(recipient.casefold(), recipient)
+    return tuple(found.values())
 
 
 class AlertList(BaseModel):

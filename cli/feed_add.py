@@ -139,12 +139,13 @@ def _rule(*parts: str | None) -> dict[str, str]:
     import yaml
 
     from ingest.feed_list.feeds import RULES
+    from newswatch.config import plain
 
     given = {name: part for name, part in zip(RULES, parts, strict=False) if part}
     if not (whole := parts[-1]):
         return given
     try:
-        stated = yaml.safe_load(whole)
+        stated = plain(whole)
     except yaml.YAMLError:
         stated = None
     if not isinstance(stated, dict) or not stated or not all(isinstance(value, str) for value in stated.values()):

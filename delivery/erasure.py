@@ -134,7 +134,9 @@ class Erasure:
                 hold_turn()
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
-        counts["groups"] = self._leave_groups(ids)
+        emptied = self._leave_groups(ids, counts)
+        for saved_search_id in searches.named_by(self._es, self._names, emptied) if emptied else ():
+            searches.remove(self._es, self._names, saved_search_id, emptied)
         for address in reversed(ids):  # the person last, by whom the addresses are found
             gone = self._delete(self._names.mailboxes, address)
             counts["mailboxes"] += gone if address in had else 0
@@ -194,19 +196,26 @@ class Erasure:
         self._es.indices.refresh(index=self._names.labels)
         return len(found)
 
-    def _leave_groups(self, ids: Collection[str]) -> int:
-        """Take the person out of the routes of others; who has none left is deleted."""
-        left = 0
-        for entry in self._book.all():
-            if isinstance(entry, Address) or entry.id in ids or not any(route.to in ids for route in entry.routes):
-                continue
-            routes = tuple(route for route in entry.routes if route.to not in ids)
-            if routes:
-                self._book.save(replace(entry, routes=routes))
-            else:
-                self._book.delete(entry.id)
-            left += 1
-        return left
+    def _leave_groups(self, ids: Collection[str], counts: Counter[str]) -> set[str]:
+        """Take the person out of the routes of others; who has none left is deleted, and leaves others' routes, too.
+
+        Returns those who were deleted: saved searches that name them would fail with each story.
+        """
+        gone, emptied = {*ids}, set[str]()
+        while gone:
+            left, gone = gone, set()
+            for entry in self._book.all():
+                if isinstance(entry, Address) or entry.id in ids or not any(r.to in left for r in entry.routes):
+                    continue
+                routes = tuple(route for route in entry.routes if route.to not in left)
+                if routes:
+                    self._book.save(replace(entry, routes=routes))
+                else:
+                    self._book.delete(entry.id)
+                    gone.add(entry.id)
+                counts["groups"] += 1
+            emptied |= gone
+        return emptied
 
     def _forget(self, index: str, query: Document) -> int:
         self._es.indices.refresh(index=index)

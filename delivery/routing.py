@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alerts.definitions import each_once
 from newswatch.delivery import Delivery
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
 from store.articles import ArticleStore
@@ -92,17 +93,17 @@ def addresses(
 
     A person or group that is not known stays as it is, so that its delivery fails with a reason instead of vanishing.
     """
-    found: dict[str, None] = {}
+    found: list[str] = []
     seen: set[str] = set()
     ahead = list(reversed(tuple(recipients)))
     while ahead:
         recipient = ahead.pop()
         subscriber = known.get(recipient) if is_subscriber(recipient) else None
         if subscriber is None or not subscriber.routes:
-            found[recipient] = None
+            found.append(recipient)
         elif recipient not in seen:  # so that groups within groups, even a group in itself, cost each of them once
             seen.add(recipient)
             zone = ZoneInfo(subscriber.zone)
             taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
             ahead += [route.to for route in reversed(taken)]
-    return tuple(found)
+    return each_once(found)

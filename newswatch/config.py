@@ -32,13 +32,17 @@ else:
     _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads seven times as fast
 
 
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+
 class _UniqueKeys(SafeConstructor):
     """YAML 1.2 forbids a duplicate key; PyYAML would keep the last value and drop the first in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
-            key = self.construct_object(key_node, deep=True)
+            # What `<<: *defaults` merges is overridden by the mapping's own keys, so it is given twice on purpose.
+            key = "<<" if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key {key!r} is given twice: keep one of them", key_node.start_mark
@@ -49,6 +53,19 @@ class _UniqueKeys(SafeConstructor):
 
 class _UniqueKeyLoader(_UniqueKeys, _SafeLoader):
     """Reads a whole file."""
+
+
+class _LenientLoader(_SafeLoader):
+    """Reads a file of which only a part can be used."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ARG002
+        try:
+            return super().construct_object(node, deep=True)  # at once, so that it fails here
+        except _UNREADABLE:
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            self.recursive_objects.pop(node, None)
+            return str(node.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +190,17 @@ def _item(file: Written, node: yaml.Node) -> Any:
 
 
 def plain(text: str) -> Any:
-    """The values of YAML text, read leniently: of a key that is given twice, the last.
+    """The values of YAML text, read leniently: of a key that is given twice, the last; what can't be read, as written.
 
     Raises:
         yaml.YAMLError: it is not YAML.
     """
-    return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - the safe one, by libyaml
+    try:
+        return yaml.load(text, Loader=_LenientLoader)  # noqa: S506 - a safe one
+    except yaml.YAMLError:
+        raise
+    except _UNREADABLE as error:
+        raise yaml.YAMLError(str(error)) from error
 
 
 def _read(path: Path) -> Written:

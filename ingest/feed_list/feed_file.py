@@ -9,10 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -59,7 +59,8 @@ def add_feeds(path: Path, specs: Iterable[FeedSpec]) -> tuple[Feed, ...]:
                 known |= names
                 added.append(spec)
         if added:
-            _edit(path, lambda lines, items: _with_appended(lines, items, added))
+            ids = {spec.feed().id for spec in added}
+            _edit(path, lambda lines, items: _with_appended(lines, items, added), ids)
         return tuple(spec.feed() for spec in added)
 
 
@@ -80,7 +81,7 @@ def edit_feed(path: Path, was: Feed, spec: FeedSpec) -> Feed | None:
         stays = was.id == feed_id(spec.url)  # an id that follows from the address is not written
         named = spec.model_copy(update={"id": None if stays else was.id})
         if named.feed() != was:
-            _edit(path, lambda lines, items: _with_changed(lines, items[place], named))
+            _edit(path, lambda lines, items: _with_changed(lines, items[place], named), {was.id})
         return named.feed()
 
 
@@ -96,7 +97,7 @@ def remove_feeds(path: Path, ids: Iterable[str]) -> tuple[Feed, ...]:
         feeds = load_feeds(path)
         places = [number for number, feed in enumerate(feeds) if feed.id in unwanted]
         if places:
-            _edit(path, lambda lines, items: _without(lines, [items[number] for number in places]))
+            _edit(path, lambda lines, items: _without(lines, [items[number] for number in places]), unwanted)
         return tuple(feeds[number] for number in places)
 
 
@@ -129,16 +130,27 @@ def _line(name: str, value: Any) -> str:
     return text.removesuffix("\n")
 
 
-def _edit(path: Path, change: Callable[[list[str], Sequence[yaml.CollectionNode]], list[str]]) -> None:
+def _edit(
+    path: Path, change: Callable[[list[str], Sequence[yaml.CollectionNode]], list[str]], ids: Collection[str]
+) -> None:
+    """Change the lines of the file, of the feeds `ids` alone."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
-    new = "".join(change(lines, _items(path, text)))
+    try:
+        new = "".join(change(lines, _items(path, text)))
+    except yaml.YAMLError as error:  # the lines of one feed alone are not YAML
+        raise ConfigError(path, None, f"was not changed: {_REPEATS}") from error
+    others = [feed for feed in load_feeds(path) if feed.id not in ids]
     try:
         with private.replacing(path, new.encode()) as draft:
-            load_feeds(draft)
+            if [feed for feed in load_feeds(draft) if feed.id not in ids] != others:
+                raise ConfigError(path, None, f"another feed would change, too: {_REPEATS}")
             shutil.copymode(path, draft)
     except ConfigError as error:
         raise ConfigError(path, None, f"was not changed, because the result would be wrong: {error}") from error
+
+
+_REPEATS: Final = "a feed repeats a part of another one by its name (&name, *name): write that part out in both"
 
 
 def _items(path: Path, text: str) -> Sequence[yaml.CollectionNode]:

@@ -147,6 +147,15 @@ def test_a_value_of_a_type_that_it_is_not_costs_its_own_item(tmp_path: Path, val
         load_alerts(path, parse_address)
 
 
+def test_an_address_in_two_spellings_is_mailed_once(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(
+        "alerts:\n- {id: a, name: A, recipients: [Ann.Lee@Reader.example, bob@b.c, ann.lee@reader.example]}\n"
+    )
+    ((search,), _) = read_alerts(path, parse_address)
+    assert search.recipients == ("Ann.Lee@reader.example", "bob@b.c")
+
+
 def test_a_list_given_twice_is_no_list(tmp_path: Path) -> None:
     path = tmp_path / "alerts.yaml"
     path.write_text("alerts: []\nalerts: []\n")

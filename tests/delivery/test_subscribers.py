@@ -597,6 +597,25 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
 
 
 @pytest.mark.slow
+def test_who_has_no_route_left_after_an_erasure_is_named_by_nobody(desk: Desk) -> None:
+    """A saved search that still named them would fail with each story."""
+    es, names, book = desk.press.es, desk.press.names, desk.book
+    saved = SavedSearches(es, names)
+    saved.save(a_search("own", "harbour", "person:ann"), by="ann", now=desk.now)
+    saved.save(a_search("ice", "glacier", "group:all", "bob@reader.example"), by="bob", now=desk.now)
+    book.save(a_person(Route(ANN)))
+    book.save(a_person(Route("person:ann"), name="all", kind="group"))
+    book.save(a_person(Route("group:all"), Route("bob@reader.example"), name="more", kind="group"))
+    assert Erasure(es, names, book).erase(ANN, desk.now, by="ann").counts["groups"] == 3
+    assert book.subscriber("person:ann") is book.subscriber("group:all") is None
+    more = book.subscriber("group:more")
+    assert more is not None
+    assert [route.to for route in more.routes] == ["bob@reader.example"]
+    assert (saved.get("own").recipients, saved.get("own").enabled) == ((), False)
+    assert saved.get("ice").recipients == ("bob@reader.example",)
+
+
+@pytest.mark.slow
 def test_a_worker_that_read_a_delivery_before_an_erasure_brings_nobody_back(desk: Desk) -> None:
     es, names = desk.press.es, desk.press.names
     desk.book.save(a_person(Route(ANN)))
