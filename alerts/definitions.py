@@ -29,7 +29,7 @@ from newswatch.article import Level
 from newswatch.config import Source
 from newswatch.countries import iso_country
 from newswatch.errors import ConfigError, NewswatchError
-from store.documents import dump
+from store.elastic.documents import dump
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 AddressRule = Callable[[str], str]

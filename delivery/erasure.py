@@ -24,12 +24,12 @@ from delivery.outcomes import Outcomes
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.subscriber import PERSON, Address, Subscriber
 from store.audit import AuditLog, Deed
-from store.client import Client
-from store.compare_and_set import put, until_written
-from store.documents import Document, dump
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, dump
+from store.elastic.reading import every, get_one
+from store.elastic.turns import BRIEF_S, MATCHING, OWING, turn
 from store.names import Names
-from store.reading import every, get_one
-from store.turns import BRIEF_S, MATCHING, OWING, turn
 
 ERASED: Final = "erased"
 _SECRET: Final = ("secret",)

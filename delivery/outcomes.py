@@ -26,13 +26,13 @@ from delivery.fanout import PENDING, Fanout
 from delivery.made import TOLD, for_recipient, noted_story
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
-from store import bulk
 from store.articles import ArticleStore
-from store.client import Client
-from store.compare_and_set import until_written
-from store.documents import Document, Stored, all_stored, values
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Stored, all_stored, values
+from store.elastic.reading import every, get_hits, get_stored, in_parts
 from store.names import Names
-from store.reading import every, get_hits, get_stored, in_parts
 
 _PAGE: Final = 1_000
 _GONE: Final = "its delivery is no longer in the index"

@@ -18,10 +18,10 @@ from newswatch.delivery import Delivery
 from newswatch.problems import Problem, report_problem
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
 from store.articles import ArticleStore
-from store.client import Client
-from store.documents import values
+from store.elastic.client import Client
+from store.elastic.documents import values
+from store.elastic.reading import get_hits
 from store.names import Names
-from store.reading import get_hits
 
 _CHUNK: Final = 500
 MOST_DEPTH: Final = 5

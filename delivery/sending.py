@@ -15,7 +15,7 @@ from delivery.outcomes import Parcel
 from delivery.report import DeliverReport
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.latencies import Latencies
-from store.documents import Stored
+from store.elastic.documents import Stored
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from ingest import bounds
 from ingest.assemble import SHORT_CHARS, SHORT_CHARS_DENSE
-from ingest.feeds import KINDS
+from ingest.feed_list.feeds import KINDS
 from ingest.text import from_markup, language_of
 from ingest.urls import canonicalize, domain_of, former_url, is_part, known_id, read_address, untracked
 from newswatch.article import Article, Provenance, Source, TextStatus, Version

@@ -22,8 +22,8 @@ from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from store import bulk
-from store.documents import dump
+from store.elastic import bulk
+from store.elastic.documents import dump
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.post_office import PostOffice

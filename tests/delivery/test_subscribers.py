@@ -44,9 +44,9 @@ from newswatch.problems import Bulkhead, collecting
 from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
+from store.elastic.reading import get_stored
+from store.elastic.turns import MATCHING, OWING, turn
 from store.names import Names
-from store.reading import get_stored
-from store.turns import MATCHING, OWING, turn
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
@@ -462,7 +462,7 @@ from delivery.documents import read_delivery
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from store.names import Names
-from store.reading import get_stored
+from store.elastic.reading import get_stored
 url, prefix, folder, hosts, now = sys.argv[1:]
 sent = outgoing.Outgoing.send
 def killed(*args):
@@ -705,7 +705,7 @@ def test_an_erasure_that_loses_its_turn_can_be_repeated(desk: Desk, monkeypatch:
     desk.book.save(a_person(Route(ANN)))
     erasure = Erasure(desk.press.es, desk.press.names, desk.book)
     with monkeypatch.context() as patched:
-        patched.setattr("store.turns.LOST_S", -1.0)
+        patched.setattr("store.elastic.turns.LOST_S", -1.0)
         with pytest.raises(StoreError, match="lost"):
             erasure.erase("person:ann", desk.now, by="ann")
     assert erasure.ids_of("person:ann") == ("person:ann", ANN)

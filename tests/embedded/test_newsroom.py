@@ -29,8 +29,8 @@ from embedded.newsroom import Newsroom, RequestSeen
 from embedded.newsroom_site.content import HERE, Outlet, Story, load_outlets, load_stories, read_story
 from embedded.newsroom_site.printing import html_blocks
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
+from ingest.pages.extract import extract
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from newswatch.article import Level

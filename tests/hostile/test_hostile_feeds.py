@@ -19,7 +19,7 @@ from yarl import URL
 from ingest.assemble import assemble
 from ingest.bounds import ID_CHARS, MAX_PROBLEMS, bounded_problems
 from ingest.formats.drafts import Draft, drafted, finish
-from ingest.guard import refusal
+from ingest.http.guard import refusal
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import MAX_CHARS, is_address

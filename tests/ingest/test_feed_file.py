@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.feed_file import add_feeds, edit_feed, remove_feeds
-from ingest.feeds import FeedSpec, load_feeds
+from ingest.feed_list.feed_file import add_feeds, edit_feed, remove_feeds
+from ingest.feed_list.feeds import FeedSpec, load_feeds
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
-from ingest.fetch import _matched
-from ingest.robots import MAX_BYTES, SLOW_STEPS, read_rules
+from ingest.http.fetch import _matched
+from ingest.http.robots import MAX_BYTES, SLOW_STEPS, read_rules
 
 AGENT = "newswatch/0.1 (feed reader; +mailto:a@b.example)"
 LONG = "https://paper.example/" + "a" * 7_900

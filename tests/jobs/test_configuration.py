@@ -14,7 +14,7 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from jobs.recheck import recheck
 from jobs.retag import retag
 from jobs.tagger import tagger_of

@@ -15,7 +15,7 @@ from ingest import urls
 from ingest.urls import article_id
 from jobs.deliver import deliver
 from jobs.match import match
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from jobs.recheck import recheck
 from newswatch.article import Article
 from store.feeds import FeedStore

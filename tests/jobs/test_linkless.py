@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.linkless import is_other_news
+from jobs.pull.linkless import is_other_news
 from tests.factories import an_article
 
 SIRENS = "Sirens at the harbour", "The frigate cast off before dawn, dock workers said."

@@ -25,7 +25,7 @@ from newswatch.alert import SavedSearch
 from newswatch.problems import Problem
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings, default_config_dir
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from store.pulse import PulseStore
 from store.quarantine import Quarantine

@@ -18,7 +18,7 @@ from elasticsearch import Elasticsearch
 from embedded.mail import list_mails, start_mail_catcher
 from embedded.processes import free_port
 from observe.watched import conditions_of
-from store.clock import store_clock
+from store.elastic.clock import store_clock
 from store.names import Names
 from store.pulse import PulseStore
 from tests.observe.looking import MAIN, await_looks

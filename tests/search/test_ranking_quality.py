@@ -28,7 +28,7 @@ from benchmarks.ranking import (
 from newswatch.settings import Settings
 from search.highlight import MARK_START
 from search.query import Hit, find
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from transforms.encoder import load
 

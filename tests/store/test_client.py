@@ -19,9 +19,9 @@ from jobs.context import open_context
 from newswatch.errors import StoreError
 from newswatch.problems import is_trouble
 from newswatch.settings import Settings
-from store import nodes
-from store.client import connect
-from store.nodes import UnansweredError, UnreachableError, unreachable
+from store.elastic import nodes
+from store.elastic.client import connect
+from store.elastic.nodes import UnansweredError, UnreachableError, unreachable
 from tests.store.doors import Door, Mood, dropping, refusing
 
 SOON_S = 15
