@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -58,13 +58,19 @@ class Erasure:
         """
         person = self._book.subscriber(who) if who.startswith(f"{PERSON}:") else None
         if person is None:
-            return (who,)
+            return self._spellings((who,))
         entries = self._book.all()
         others = [entry for entry in entries if isinstance(entry, Subscriber) and entry.id != who]
         of_others = {
             route.to for other in others for route in other.routes if other.kind == "person" or ":" in route.to
         } | {entry.id for entry in entries if isinstance(entry, Address) and entry.shared}
-        return (who, *dict.fromkeys(route.to for route in person.routes if route.to not in of_others))
+        return self._spellings((who, *dict.fromkeys(r.to for r in person.routes if r.to not in of_others)))
+
+    def _spellings(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """The ids, and the other spellings by case under which a mail address is known: they are one person's."""
+        wanted = {one.casefold() for one in ids if "@" in one}
+        also = (one for one in sorted(self.known()) if one.casefold() in wanted) if wanted else ()
+        return tuple(dict.fromkeys((*ids, *also)))
 
     def knows(self, who: str) -> bool:
         """Whether anything is stored of the person."""

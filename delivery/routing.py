@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.definitions import each_once
 from newswatch.delivery import Delivery
+from newswatch.problems import Problem, report_problem
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
 from store.articles import ArticleStore
 from store.elastic.client import Client
@@ -64,6 +65,9 @@ class Router:
             entries = values(get_hits(self._es, self._names.subscribers, sorted(wanted)), read_entry)
             found = [entry for entry in entries if not isinstance(entry, Address)]
             self._known |= {subscriber.id: subscriber for subscriber in found}
+            for lost in (subscriber for subscriber in found if _zone(subscriber) is None):
+                why = f"this machine has no time zone {lost.zone[:50]!r}, so its hours are read as UTC: choose another"
+                report_problem(Problem("recipient", lost.id, why, "owe"))
             ahead = {route.to for subscriber in found for route in subscriber.routes if is_subscriber(route.to)}
 
     def _main_topics(self, deliveries: Iterable[Delivery]) -> dict[str, frozenset[str]]:
@@ -103,7 +107,15 @@ def addresses(
             found.append(recipient)
         elif recipient not in seen:  # so that groups within groups, even a group in itself, cost each of them once
             seen.add(recipient)
-            zone = ZoneInfo(subscriber.zone)
+            zone = _zone(subscriber) or UTC
             taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
             ahead += [route.to for route in reversed(taken)]
     return each_once(found)
+
+
+def _zone(subscriber: Subscriber) -> ZoneInfo | None:
+    """The zone of a subscriber's hours; None if this machine has none of that name, as of one edited by hand."""
+    try:
+        return ZoneInfo(subscriber.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

@@ -91,7 +91,7 @@ def judged(result: SendResult, letter: Letter, to: str, now: datetime, give_up: 
     later, broken = put_off(box, why, now, refusal.retry_after_s if refusal else None), why if result.broken else None
     over = _given_up(letter.parcels, later, now, give_up, together=not forget)
     reason = f"given up, refused since {later.failing_since:%Y-%m-%d}: {why}"
-    if len(over) == len(letter.parcels):
+    if over and len(over) == len(letter.parcels):
         return Verdict(DeliveryState.FAILED, later, DeliverReport(failed=1, down=down, broken=broken), reason)
     report = DeliverReport(postponed=1, failed=int(bool(over)), later=later.retry_at, down=down, broken=broken)
     return Verdict(DeliveryState.PENDING, later, report, why, forget, given_up=dict.fromkeys(over, reason))

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ingest.apart import page_of
+from ingest.apart import former_page, page_of
 from ingest.http.silence import answered
-from ingest.urls import former_url, is_address, known_id
+from ingest.urls import is_address, known_id
 from jobs.pull.attempt import Attempt
 from jobs.pull.polled import PAGES_PER_FEED, Fresh, Polled, again
 from jobs.pull.recognise import Memory, Recognised, leading, more_keys, recognise
@@ -100,7 +100,7 @@ class Selection:
         if not links:
             return {}
         led = {link: known_id(url) for link, url in self._entries.articles_of_links(links).items() if is_address(url)}
-        before = {link: known_id(former_url(url)) for link, url in urls.items()}
+        before = {link: known_id(former_page(url)) for link, url in urls.items()}
         articles = self._articles.get({*links, *led.values(), *before.values()})
         led = {link: before[link] for link in links if before[link] in articles} | led
         ids = {link: led.get(link, link) for link in links}

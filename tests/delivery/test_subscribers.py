@@ -40,6 +40,7 @@ from newswatch.article import Article
 from newswatch.config import did_you_mean
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError, StoreError
+from newswatch.problems import Bulkhead, collecting
 from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
@@ -594,6 +595,32 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
     assert len(office.to(ANN)) == 1
     assert erasure.erase("person:ann", desk.now, by="ann").counts == {}
     assert desk.registrar.unknown_mails([ANN, "bob@reader.example"]) == [ANN]
+
+
+@pytest.mark.slow
+def test_an_address_in_two_spellings_is_erased_in_both(desk: Desk) -> None:
+    saved, other = SavedSearches(desk.press.es, desk.press.names), ANN.replace("ann@", "ANN@")
+    saved.save(a_search("ice", "glacier", ANN), by="bob", now=desk.now)
+    saved.save(a_search("own", "harbour", other), by="bob", now=desk.now)
+    erasure = Erasure(desk.press.es, desk.press.names, desk.book)
+    assert erasure.ids_of(ANN) == (ANN, other)
+    assert erasure.ids_of(other.lower()) == (ANN, other)
+    erasure.erase(ANN, desk.now, by="ann")
+    assert saved.get("ice").recipients == saved.get("own").recipients == ()
+
+
+@pytest.mark.slow
+def test_a_zone_that_a_machine_does_not_know_costs_nobody_a_story(desk: Desk) -> None:
+    lost = replace(a_person(Route(ANN, time(8), time(18))), zone="Mars/Olympus")
+    desk.book.save(lost)
+    walls = Bulkhead("owe")
+    with collecting(walls):
+        sent = desk.owe(a_story(1), "person:ann", "bob@reader.example")
+    desk.deliver()
+    assert set(desk.states(sent)) == {ANN, "bob@reader.example"}
+    (problem,) = walls.problems
+    assert problem.subject == "person:ann"
+    assert "'Mars/Olympus'" in problem.reason
 
 
 @pytest.mark.slow
