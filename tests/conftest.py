@@ -63,11 +63,13 @@ LONG = (
     "tests/hostile/test_hostile_mail.py",
     "tests/jobs/test_two_nodes.py",
     "tests/store/test_generations.py",
+    "tests/hostile/test_hostile_forms.py",
     "tests/observe/test_outages_for_real.py",
     "tests/alerts/test_walls.py",
     "tests/jobs/test_store_killed.py",
     "tests/web/test_pages.py",
     "tests/jobs/test_fast.py",
+    "tests/jobs/test_configuration.py",
     "tests/jobs/test_a_day.py",
     "tests/jobs/test_plan_walls.py",
     "tests/jobs/test_clocks.py",
@@ -103,8 +105,10 @@ LONG = (
     "tests/web/test_search_browser.py",
     "tests/jobs/test_clean.py",
     "tests/jobs/test_match.py",
-    "tests/jobs/test_configuration.py",
     "tests/jobs/test_third_topic.py",
+    "tests/search/test_query.py",
+    "tests/hostile/test_hostile_queries.py",
+    "tests/observe/test_reading.py",
 )
 """Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
 
