@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, settings
 
 from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
@@ -27,6 +28,10 @@ sys.dont_write_bytecode = os.environ.pop("PYTHONDONTWRITEBYTECODE", None) is Non
 
 os.environ.setdefault("NEWSWATCH_VECTORS", "false")
 """A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
+
+settings.register_profile("newswatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("newswatch")
+"""Examples that are slow say that the machine is busy: what they may cost is bounded where it is tested."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
