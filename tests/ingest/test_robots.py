@@ -119,10 +119,10 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_rules_are_read_and_matched_in_time(text: str) -> None:
     """5,000 rules took 1.2 s, 200 readers and 30,000 rules 48 s; the bound is generous for slow machines."""
-    began = time.perf_counter()
+    began = time.thread_time()
     rules = read_rules(text.encode(), AGENT)
     why = rules.refusal(LONG)
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
     assert why is None or "too many" in why
 
 

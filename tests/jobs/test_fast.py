@@ -25,7 +25,7 @@ from tests.jobs.test_crash import check_mails, dies, publish_another, run
 pytestmark = pytest.mark.slow
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
     over = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < over, "it did not happen"
@@ -54,7 +54,7 @@ def lane_of(context: Context) -> Iterator[list[LaneReport]]:
         yield reports
     finally:
         over.set()
-        thread.join(30)
+        thread.join(120)
 
 
 def feed(world: World, feed_id: str = "main") -> FeedRecord:

@@ -32,9 +32,9 @@ from store.quarantine import Quarantine
 from tests.observe.looking import MAIN, await_looks
 from tests.pristine import remove
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-TOLD_S = 60.0
+TOLD_S = 180.0
 """Seconds for what takes a few looks, on a machine that does much else."""
 START_S = 180.0
 OPERATOR = "operator@desk.example"

