@@ -28,7 +28,7 @@ from search.similar import fused, like
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_batch, a_source, an_article
 from tests.languages_of_one_event import BUDGET, FERRY
