@@ -24,7 +24,7 @@ from search.words import (
     tokens_of,
     wording,
 )
-from transforms.fold import fold
+from transforms.fold import fold, folded
 
 Json = dict[str, Any]
 
@@ -104,8 +104,8 @@ def stand_ins(
     absent = [word for word in _wanted(asked) if not _is_said(word, marked)]
     if not absent:
         return ()
-    text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
-    absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
+    text = "\n".join(folded(field).text for field in (article.title, article.summary, article.text))
+    absent = [word for word in absent if is_small_acronym(word) or _folded(word) not in text]
     found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics, text))
     return tuple(dict.fromkeys(found))
 
@@ -119,6 +119,12 @@ def _marked_tokens(text: str) -> Iterator[str]:
     plain, spans = unmarked(text)
     for start, end in spans:
         yield from tokens_of(plain[start:end])
+
+
+@lru_cache(maxsize=50_000)
+def _folded(name: str) -> str:
+    """The folded text of a word or name, kept: the same names stand in most articles."""
+    return fold(name).text
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -145,7 +151,7 @@ def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text
     entities = _entities(word, asked, article)
     entity = next(entities, None)
     if entity:
-        yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
+        yield _telling(word, entity.name, (alias for alias in entity.aliases if _folded(alias) in text))
     tag = next(_tags(word, article, topics), None)
     if tag and not (entity and _is_same(word, topics.path(tag.tag))):
         yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
@@ -159,7 +165,7 @@ def _entities(word: str, asked: Wording, article: Article) -> Iterator[Entity]:
 
 def _tags(word: str, article: Article, topics: Topics) -> Iterator[Tag]:
     """Those of the article that are called by the word."""
-    return (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
+    return (one for one in article.tags if _is_called(word, topics.words_of(one.tag)))
 
 
 def _telling(word: str, name: str, said: Iterator[str]) -> str:
@@ -168,7 +174,7 @@ def _telling(word: str, name: str, said: Iterator[str]) -> str:
 
 
 def _is_same(word: str, other: str) -> bool:
-    return fold(word).text == fold(other).text
+    return _folded(word) == _folded(other)
 
 
 @lru_cache(maxsize=2_000)  # of a page, most articles have the same few entities and topics, with dozens of names
@@ -178,7 +184,7 @@ def _is_called(word: str, names: tuple[str, ...]) -> bool:
 
 def _is_named(word: str, name: str) -> bool:
     if is_dense(word):
-        return fold(name).text in fold(word).text or fold(word).text in fold(name).text
+        return _folded(name) in _folded(word) or _folded(word) in _folded(name)
     return _is_said(word, _tokens(name))
 
 
