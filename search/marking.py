@@ -25,6 +25,7 @@ from search.words import (
     wording,
 )
 from transforms.fold import fold, folded
+from transforms.places import AS_WRITTEN, places_of
 
 Json = dict[str, Any]
 
@@ -51,7 +52,8 @@ class Opening:
     """How much of a query an article says first, as news does with what it is about."""
 
     title: float = 0.0
-    """Share of the words that the title says, by themselves or by a name that stands for them."""
+    """Share of the words that the title says, by themselves or by a name that stands for them: of an entity or topic, or
+    of the country that they name (Rumänien for România, Москва for Russia)."""
     head: float = 0.0
     """The same of title, summary and lead together."""
 
@@ -199,7 +201,11 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     heads = {field: [_lead(text) if field == "text" else text for text in parts] for field, parts in marks.items()}
     marked = {field: {token for text in texts for token in _marked_tokens(text)} for field, texts in heads.items()}
     in_title, in_head = marked.get("title", set()), set[str]().union(*marked.values())
-    title, head = _padded(article.title), _padded(f"{article.title} {article.summary} {article.text[:_LEAD]}")
+    start = f"{article.title}. {article.summary} {article.text[:_LEAD]}"
+    title, head = _padded(article.title), _padded(start)
+    places = _places_in(tuple(words), asked.typed)
+    of_title = {*places_of(article.title)} if places else set()
+    of_head = {*places_of(start)} if places else set()
     first = above = 0
     for word in words:
         if _is_said(word, in_title):
@@ -207,13 +213,35 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
             continue
         names = [*_names_of(word, asked, article)]
         reasons = [reason for tag in _tags(word, article, topics) for reason in tag.evidence]
-        first += any(_says(title, name) for name in names) or any(one.field == "title" for one in reasons)
+        place = places.get(word)
+        first += (
+            place in of_title
+            or any(_says(title, name) for name in names)
+            or any(one.field == "title" for one in reasons)
+        )
         above += (
-            _is_said(word, in_head)
+            place in of_head
+            or _is_said(word, in_head)
             or any(_says(head, name) for name in names)
             or any(one.field != "text" or one.start < _LEAD for one in reasons)
         )
     return Opening(first / len(words), above / len(words))
+
+
+@lru_cache(maxsize=100)  # asked for each row of a page
+def _places_in(words: tuple[str, ...], typed: str) -> Mapping[str, str]:
+    """Word → the country that it names, by its name, people or a city; words that name none are left out.
+
+    What is typed may have no capitals, and may name no country as a whole ("Latin America").
+    """
+    whole = {*places_of(typed), *places_of(" ".join(map(_with_capital, typed.split())))}
+    named = ((word, places_of(word) or places_of(_with_capital(word))) for word in words)
+    return {word: found[0] for word, found in named if found and found[0] in whole}
+
+
+def _with_capital(word: str) -> str:
+    """The word as a name; a short one as it is, since "us" and "in" are no abbreviations."""
+    return word[:1].upper() + word[1:] if len(word) > AS_WRITTEN else word
 
 
 def _lead(text: str) -> str:
