@@ -22,6 +22,8 @@ _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
 _DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
 """Letters and a number, joined by a hyphen or not: MH17, Т-72Б3, COVID-19."""
+_DOTTED: Final = re.compile(r"[^\W\d_]{2,}(?:\.[^\W\d_]{2,})+")
+"""Words with full stops and without blanks between them, which the index has as one: St.Petersburg; not U.S."""
 _LIKELY: Final = 0.5
 """From this share of the best guess's likelihood, a language's function words are dropped."""
 _PIECE: Final = 3
@@ -111,7 +113,10 @@ def is_compound(word: str) -> bool:
 
 
 def otherwise(word: str) -> str | None:
-    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words."""
+    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words; and
+    what lacks its blanks: `St Petersburg` for `St.Petersburg`, as the index has `St. Petersburg`."""
+    if _DOTTED.fullmatch(word):
+        return word.replace(".", " ")
     parts = _DESIGNATION.fullmatch(word)
     if parts is None or is_dense(word):
         return None
