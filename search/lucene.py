@@ -106,13 +106,15 @@ def visible(query: str) -> str:
     """The query in Unicode's NFC, as articles are, with plain blanks and letters and without invisible formatting
     characters.
 
-    Quoted text keeps all but letters of mathematics, which the index does not take for letters.
+    Of quoted text only letters of mathematics change, which the index does not take for letters; of a filter's quoted
+    value, nothing.
     """
     if query.isascii():
         return query
     parts = _QUOTED.split(query)
     parts[::2] = [_INVISIBLE.sub("", unicodedata.normalize("NFC", part).translate(_PLAIN)) for part in parts[::2]]
-    parts[1::2] = [part.translate(_LETTERS) for part in parts[1::2]]
+    is_value = [before.endswith((":", ",")) for before in parts[:-1:2]]
+    parts[1::2] = [part if own else part.translate(_LETTERS) for own, part in zip(is_value, parts[1::2], strict=True)]
     return "".join(parts)
 
 

@@ -52,8 +52,8 @@ class Opening:
     """How much of a query an article says first, as news does with what it is about."""
 
     title: float = 0.0
-    """Share of the words that the title says, by themselves or by a name that stands for them: of an entity or topic, or
-    of the country that they name (Rumänien for România)."""
+    """Share of the words that the title says, by themselves or by a name that stands for them: of an entity or topic,
+    or of the country that they name (Rumänien for România)."""
     head: float = 0.0
     """The same of title, summary and lead together."""
 
