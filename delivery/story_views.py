@@ -61,8 +61,6 @@ class MailStory:
     article: Article | None
     sources: int
     """Number of independent sources."""
-    is_least: bool = False
-    """Whether there may be more sources, because a part of the index could not be searched."""
     others: tuple[Article, ...] = ()
     """Further articles on the story that the same mail shows."""
     mailed: tuple[Article, ...] = ()
@@ -74,6 +72,8 @@ class MailStory:
     """Those of its articles, of most first."""
     abroad: tuple[Article, ...] = ()
     """The first reports in other languages than its article's, the reader's languages first."""
+    is_least: bool = False
+    """Whether there may be more sources, because a part of the index could not be searched."""
 
     @property
     def story_id(self) -> str:

@@ -40,7 +40,7 @@ def _language(typed: str) -> str:
     """
     code = re.split("[-_]", typed)[0].lower()
     if _CODE <= len(code) <= _LONG_CODE and (known := _known(code)):
-        return known
+        return typed if typed.lower() == known else known
     name = languages().get(typed.casefold())
     return (_known(name) or name) if name else (code if len(code) == _CODE else typed)
 

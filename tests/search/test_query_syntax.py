@@ -238,7 +238,7 @@ def test_a_query_is_taken_apart_into_what_it_asks_for(query: str, found: list[st
         ("lang:ger", "de"),
         ("lang:prs", "fa"),
         ("lang:yue", "zh"),
-        ("lang:FR", "fr"),
+        ("lang:FR", "FR"),
         ("lang:tl", "tl"),
         ("lang:fil", "fil"),
         ("lang:xx", "xx"),
