@@ -59,7 +59,8 @@ def test_a_name_that_stands_for_a_word_says_it() -> None:
         ("Israeli strike near Tyre", "غارات إسرائيل", 0.5),
         ("Rumänien", "romania", 1.0),
         ("Rumänien", "Bulgaria", 0.0),
-        ("Ein Gipfel in Brasilien", "South America", 0.0),
+        ("中国军舰", "China Sea", 0.5),
+        ("中国军舰", "South China Sea", 0.0),
         ("A summit in the US", "tell us", 0.0),
     ],
 )
