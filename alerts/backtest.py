@@ -17,7 +17,8 @@ from newswatch.reliability import LEAST, at_least
 from search.asking import SlowSearchError, ask, count
 from search.limits import shown
 from search.story_view import independent_sources
-from store.documents import from_document, values
+from store.article_documents import from_document
+from store.elastic.documents import values
 from store.names import Names
 
 BACKTEST_S = 30

@@ -17,8 +17,8 @@ from alerts.saved import Change
 from newswatch.alert import Match, SavedSearch
 from search.asking import answering, impatient
 from search.story_view import independent_sources
+from store.elastic.reading import every
 from store.names import Names
-from store.reading import every
 
 
 def off_since(history: Sequence[Change]) -> datetime | None:

@@ -14,8 +14,8 @@ from newswatch.alert import SavedSearch
 from newswatch.errors import QueryError
 from search.asking import impatient
 from search.missing import missing_in
+from store.elastic.times import moment_at
 from store.names import Names
-from store.times import moment_at
 
 MOST: Final = 50
 """Saved searches that are counted at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -29,7 +29,7 @@ from newswatch.article import Level
 from newswatch.config import Source
 from newswatch.countries import iso_country
 from newswatch.errors import ConfigError, NewswatchError
-from store.documents import dump
+from store.elastic.documents import dump
 
 ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 AddressRule = Callable[[str], str]
@@ -144,10 +144,18 @@ class AlertSpec(BaseModel):
         return SavedSearch(
             **fields,
             tags=tuple(TagFilter(t.tag, t.level) for t in self.tags),
-            recipients=tuple(dict.fromkeys(self.recipients)),
+            recipients=each_once(self.recipients),
             throttle_s=schedule.duration(self.throttle),
             silence_s=schedule.duration(self.silence),
         )
+
+
+def each_once(recipients: Iterable[str]) -> tuple[str, ...]:
+    """The recipients, of spellings that differ in case the first: to mail servers they are one. Pure."""
+    found: dict[str, str] = {}
+    for recipient in recipients:
+        found.setdefault(recipient.casefold(), recipient)
+    return tuple(found.values())
 
 
 class AlertList(BaseModel):
@@ -214,12 +222,17 @@ def read_alerts(source: Source, recipient: AddressRule) -> tuple[tuple[SavedSear
         ConfigError: the file can't be read, is not YAML, or has no list of alerts.
     """
     file = config.written(source)
-    path, (root, data) = file.path, config.document(file)
-    if not isinstance(data, dict) or not isinstance(data.get("alerts"), list) or len(data) > 1:
-        config.load(file, AlertList, context={"recipient": recipient})  # raises an error that says what is wrong
+    listed = config.listed(file, "alerts")
+    if listed is None:
+        strict = config.load(file, AlertList, context={"recipient": recipient})  # an error that says what is wrong
+        return tuple(spec.search() for spec in strict.alerts), ()
+    path, root = file.path, listed.root
     searches: dict[str, SavedSearch] = {}
     faults: list[EntryFault] = []
-    for index, item in enumerate(data["alerts"]):
+    for index, item in enumerate(listed.items):
+        if isinstance(item, ConfigError):
+            faults.append(EntryFault(_subject({"id": config.text_at(root, ("alerts", index, "id"))}, index), item))
+            continue
         try:
             search = AlertSpec.model_validate(item, context={"recipient": recipient}).search()
         except ValidationError as error:

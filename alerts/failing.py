@@ -10,11 +10,11 @@ from typing import Final
 from alerts.bounds import unusable
 from alerts.saved import SavedSearches
 from newswatch.alert import SavedSearch
-from store.client import Client
-from store.documents import Hit
+from store.elastic.client import Client
+from store.elastic.documents import Hit
+from store.elastic.reading import every
 from store.names import Names
 from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, moment
-from store.reading import every
 
 _MOST: Final = 1_000
 """Failing searches that are looked at in one run, those that failed last first; the next runs look at the others."""

@@ -19,7 +19,7 @@ from alerts.query import Query, filters_of
 from newswatch.alert import SavedSearch
 from search.asked import text_query
 from search.lucene import as_lucene
-from store.mapping import ARTICLE, fields_of
+from store.indices.mapping import ARTICLE, fields_of
 
 Clause = str
 """Words in Lucene's syntax; or, after `_JSON`, another Elasticsearch clause as JSON."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from newswatch.alert import Match
-from store.documents import readable
+from store.elastic.documents import readable
 
 SOURCE = ["seq", "story_id", "published", "provenance.fetched_at", "indexed_at"]
 """The fields to request."""

@@ -38,7 +38,7 @@ from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from newswatch.garbage import collector_paused
 from newswatch.problems import Bulkhead, Problem
-from store.mapping import ANALYZERS, UNSTEMMED
+from store.indices.mapping import ANALYZERS, UNSTEMMED
 from store.names import Names
 
 CHUNK = 500

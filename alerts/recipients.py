@@ -9,11 +9,11 @@ from typing import Any
 from alerts.saved import read_search
 from newswatch.errors import DocumentError
 from newswatch.problems import report_problem
-from store.client import Client
-from store.compare_and_set import put, until_written
-from store.documents import Document, dump, problem_of
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, dump, problem_of
+from store.elastic.reading import every, get_one
 from store.names import Names
-from store.reading import every, get_one
 
 
 def named_by(es: Client, names: Names, recipients: Collection[str]) -> dict[str, str]:

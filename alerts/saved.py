@@ -20,12 +20,12 @@ from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
 from store.applied import apply_again
 from store.audit import AuditLog, Deed, digest
-from store.client import Client
-from store.compare_and_set import put, until_written
 from store.configuration import ALERTS
-from store.documents import Document, Hit, Stored, dump, load, problem_of, require_id, values
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Hit, Stored, dump, load, problem_of, require_id, values
+from store.elastic.reading import every, get_hit, get_hits, get_one
 from store.names import Names
-from store.reading import every, get_hit, get_hits, get_one
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from newswatch.config import did_you_mean
 from newswatch.durations import typed
 from search.limits import shown
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _FORM = re.compile(
-    rf"(?P<every>daily|weekly)(?P<briefing> briefing)?(?: on (?P<day>{'|'.join(DAYS)}))? at "
+    rf"(?P<every>(?i:daily|weekly))(?P<briefing>(?i: briefing))?(?i: on (?P<day>{'|'.join(DAYS)}))?(?i: at) "
     r"(?P<hour>[0-9][0-9]?):(?P<minute>[0-9][0-9]) (?P<zone>\S+)"
 )
 
@@ -47,17 +48,18 @@ def parse(text: str) -> Schedule:
     folded = " ".join(text.split())
     if folded.lower() in ("instant", "hourly"):
         return Schedule("instant" if folded.lower() == "instant" else "hourly")
-    parts = _FORM.fullmatch(folded) or _FORM.fullmatch(folded[:1].lower() + folded[1:])
-    if not parts or (parts["day"] and parts["every"] == "daily"):
+    parts = _FORM.fullmatch(folded)
+    every = parts["every"].lower() if parts else ""
+    if not parts or (parts["day"] and every == "daily"):
         raise ValueError(
             f"{shown(text)} is not a schedule: write instant, hourly, 'daily at 07:00 Europe/Brussels' "
             "or 'weekly on monday at 07:00 Europe/Brussels'; 'daily briefing at …' adds a PDF"
         )
     time_of_day, zone = _time(parts["hour"], parts["minute"]), _zone(parts["zone"])
     briefing = bool(parts["briefing"])
-    if parts["every"] == "daily":
+    if every == "daily":
         return Schedule("daily", time_of_day, zone, briefing=briefing)
-    return Schedule("weekly", time_of_day, zone, DAYS.index(parts["day"] or "monday"), briefing)
+    return Schedule("weekly", time_of_day, zone, DAYS.index((parts["day"] or "monday").lower()), briefing)
 
 
 def _time(hour: str, minute: str) -> time:
@@ -71,7 +73,8 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{shown(name)} is not a time zone: write one like Europe/Brussels") from error
+        meant = did_you_mean(name[:60], available_timezones()) or ": write one like Europe/Brussels"
+        raise ValueError(f"{shown(name)} is not a time zone{meant}") from error
 
 
 def next_due(schedule: Schedule, moment: datetime) -> datetime:

@@ -22,8 +22,8 @@ from newswatch.errors import NewswatchError, StoreError
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
 from search.missing import Missing, missing_in, worst
 from search.story_view import story_facts
+from store.elastic.reading import every
 from store.names import Names
-from store.reading import every
 
 _STORIES = 500
 """Stories in one search."""

@@ -25,8 +25,8 @@ from alerts.formula import Clause, PlainText, plain_text
 from alerts.hits import SOURCE, MatchedArticle, matched_articles
 from newswatch.errors import ConfigError
 from newswatch.topics import Topics
-from store.documents import stemmed
-from store.mapping import query_analyzer
+from store.article_documents import stemmed
+from store.indices.mapping import query_analyzer
 from store.names import Names
 
 AS_WRITTEN = ("title", "summary", "text")

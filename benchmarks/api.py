@@ -21,8 +21,8 @@ from benchmarks.pages import NOW, fill, installation, served
 from jobs.context import Context
 from newswatch.article import Article
 from newswatch.batch import BatchState
+from store.article_documents import from_document
 from store.batches import BatchStore
-from store.documents import from_document
 from store.keys import KeyStore, Request
 
 API = "/api/v1"

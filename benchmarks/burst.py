@@ -42,8 +42,8 @@ from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article
 from newswatch.delivery import DeliveryState
 from newswatch.settings import Settings
-from store.documents import values
-from store.reading import every
+from store.elastic.documents import values
+from store.elastic.reading import every
 
 HOUR = timedelta(hours=1)
 BATCH = 500

@@ -24,7 +24,7 @@ from embedded.processes import free_port
 from embedded.stack import Ports, Stack
 from jobs.context import open_context
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.settings import Settings, default_config_dir
 from store.feeds import FeedStore
 

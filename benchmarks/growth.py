@@ -33,9 +33,9 @@ from newswatch.alert import Passage
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings, default_config_dir
-from store import bulk
-from store.documents import feed_document
+from store.elastic import bulk
 from store.entries import EntryRecord, EntryStore
+from store.feed_documents import feed_document
 from store.retention import forget_entries
 
 FILE_FEEDS: Final = 20_000

@@ -40,9 +40,9 @@ from jobs.context import Context, open_context
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.settings import Settings
+from store.elastic.reading import every
 from store.feeds import FeedStore
 from store.hubs import HubStore
-from store.reading import every
 
 READER, OUTLET = "reader@example.org", "ledger"
 HOOK = "webhook:bench"

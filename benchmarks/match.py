@@ -34,9 +34,10 @@ from newswatch.alert import SavedSearch
 from newswatch.article import Article, Provenance, Source
 from newswatch.batch import Batch, BatchState
 from newswatch.settings import Settings
-from store.client import connect, set_up
-from store.documents import to_document
+from store.article_documents import to_document
+from store.elastic.client import connect
 from store.generations import create_slice
+from store.indices.setup import set_up
 from store.names import Names
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)

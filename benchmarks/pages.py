@@ -38,11 +38,11 @@ from benchmarks.synthetic_articles import Synthesizer
 from delivery.channels.registry import parse_address
 from embedded.elasticsearch import start_elasticsearch
 from embedded.processes import free_port
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.context import Context, open_context
 from newswatch.article import Article, Meaning
 from newswatch.settings import Settings, default_config_dir
-from store.documents import to_document
+from store.article_documents import to_document
 from store.feeds import FeedStore
 from store.generations import create_slice
 from store.names import Names

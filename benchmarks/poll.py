@@ -113,7 +113,7 @@ def settings_of(folder: Path, url: str, name: str = "newswatch") -> Settings:
 
 def pull_one(settings: Settings, number: int, now: datetime) -> tuple[dict[str, float], float, float]:
     """One batch in a worker of its own: its counts, CPU seconds, and the worker's peak memory in MB."""
-    from jobs.pull import pull
+    from jobs.pull.batch import pull
 
     cpu = time.process_time()
     if "context" not in _WORKER:

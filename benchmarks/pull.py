@@ -15,7 +15,7 @@ from pathlib import Path
 from embedded.elasticsearch import start_elasticsearch
 from jobs.context import open_context
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.settings import Settings
 from tests.jobs.conftest import configure
 from tests.press import Press

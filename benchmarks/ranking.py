@@ -48,9 +48,10 @@ from search.asked import understood
 from search.highlight import MARK_START
 from search.meant import meant
 from search.query import Hit, find
-from store.client import connect, set_up
-from store.documents import to_document
+from store.article_documents import to_document
+from store.elastic.client import connect
 from store.generations import create_slice
+from store.indices.setup import set_up
 from store.names import Names
 from transforms import encoder as encoders
 from transforms.encoder import Encoder

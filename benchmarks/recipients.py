@@ -34,7 +34,7 @@ from embedded.elasticsearch import start_elasticsearch
 from embedded.processes import free_port
 from jobs.context import Context, open_context
 from newswatch.settings import Settings
-from store.nodes import ProbedNode
+from store.elastic.nodes import ProbedNode
 from tests.alerts.press import Press, a_search, a_story
 
 NOW = datetime(2026, 3, 4, 6, tzinfo=UTC)

@@ -41,9 +41,10 @@ from newswatch.settings import Settings
 from search.asked import Sort, required, to_query
 from search.query import find
 from search.syntax import parse
-from store.client import connect, set_up
-from store.documents import to_document
+from store.article_documents import to_document
+from store.elastic.client import connect
 from store.generations import create_slice
+from store.indices.setup import set_up
 from store.names import Names
 from store.retention import month_end
 

@@ -25,8 +25,9 @@ from embedded.elasticsearch import start_elasticsearch
 from newswatch.batch import Batch, BatchState
 from newswatch.settings import Settings
 from store.articles import ArticleStore
-from store.client import connect, set_up
+from store.elastic.client import connect
 from store.generations import upgrade
+from store.indices.setup import set_up
 from store.retention import month_end
 
 MONTH = MONTHS[-1]

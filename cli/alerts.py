@@ -316,13 +316,14 @@ def article_at(context: Context, url: str) -> str:
         UsageError: it is not an address, even with `https://` before it.
     """
     from alerts.definitions import UsageError
-    from ingest.urls import AddressError, article_id, is_part, known_id, with_scheme
+    from ingest.urls import AddressError, article_id, former_url, is_part, known_id, with_scheme
     from store.articles import ArticleStore
 
     url = with_scheme(url)
     try:
-        known = is_part(url) and ArticleStore(context.es, context.names).exist([known_id(url)])
-        return known_id(url) if known else article_id(url)
+        known = known_id(url) if is_part(url) else known_id(former_url(url))
+        exists = known != article_id(url) and ArticleStore(context.es, context.names).exist([known])
+        return known if exists else article_id(url)
     except AddressError as error:
         raise UsageError(f"{error}: give the article's whole address, such as https://paper.example/story") from error
 

@@ -72,15 +72,15 @@ def look(settings: Settings | None = None) -> tuple[Pulse, tuple[Condition, ...]
     Raises:
         ValidationError, NewswatchError: the settings are wrong.
     """
-    from store import lean
+    from store.elastic import lean
 
     lean.load()  # monitoring systems call it every minute or so
 
     from newswatch.settings import Settings
     from observe.conditions import conditions
     from observe.reading import PATIENCE_S, read_pulse
-    from store.client import connect
-    from store.clock import store_clock
+    from store.elastic.client import connect
+    from store.elastic.clock import store_clock
     from store.names import Names
 
     settings = settings or Settings()

@@ -14,7 +14,7 @@ from cli.output import AsJson, emit_json, err, out, stated
 from newswatch.as_json import as_object
 
 if TYPE_CHECKING:
-    from ingest.fast import Pace
+    from ingest.polling.fast import Pace
     from newswatch.feed import Feed
 
 
@@ -35,12 +35,12 @@ def fast(
 
     context = open_context()
     if list_:
-        from jobs.fast_list import listed
+        from jobs.fast.taken import listed
 
         _show(listed(context), as_json=as_json)
         return
-    from jobs import fast as lane
-    from jobs.fast_process import end_by_signals
+    from jobs.fast import lane
+    from jobs.fast.process import end_by_signals
 
     if "smtp_host" not in stated().model_fields_set:
         err.print("[yellow]![/] NEWSWATCH_SMTP_HOST is not set here, so mails are left to `deliver_mails`.")

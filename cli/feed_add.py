@@ -18,8 +18,8 @@ from newswatch.feed import Feed, Read, Rule
 from newswatch.wording import worded
 
 if TYPE_CHECKING:
-    from ingest.discover import Discovery, FoundFeed
-    from ingest.feeds import FeedSpec
+    from ingest.discovery.discover import Discovery, FoundFeed
+    from ingest.feed_list.feeds import FeedSpec
     from newswatch.settings import Settings
 
 
@@ -99,8 +99,8 @@ def add(
 
 def _discover(settings: Settings, url: str) -> Discovery:
 
-    from ingest.discover import discover
-    from ingest.fetch import Fetcher
+    from ingest.discovery.discover import discover
+    from ingest.http.fetch import Fetcher
     from newswatch.clock import utc_now
 
     async def run() -> Discovery:
@@ -113,9 +113,9 @@ def _discover(settings: Settings, url: str) -> Discovery:
 
 def _read_as(settings: Settings, url: str, read: Read, rule: dict[str, str]) -> Discovery:
     """What would be read at the address, as a discovery."""
-    from ingest.discover import Discovery, FoundFeed
-    from ingest.fetch import Fetcher
-    from ingest.preview import preview_live
+    from ingest.discovery.discover import Discovery, FoundFeed
+    from ingest.discovery.preview import preview_live
+    from ingest.http.fetch import Fetcher
     from newswatch.clock import utc_now
 
     async def run() -> Discovery:
@@ -138,13 +138,14 @@ def _rule(*parts: str | None) -> dict[str, str]:
     """
     import yaml
 
-    from ingest.feeds import RULES
+    from ingest.feed_list.feeds import RULES
+    from newswatch.config import plain
 
     given = {name: part for name, part in zip(RULES, parts, strict=False) if part}
     if not (whole := parts[-1]):
         return given
     try:
-        stated = yaml.safe_load(whole)
+        stated = plain(whole)
     except yaml.YAMLError:
         stated = None
     if not isinstance(stated, dict) or not stated or not all(isinstance(value, str) for value in stated.values()):
@@ -169,7 +170,7 @@ def _rating(grade: str | None, because: str | None) -> dict[str, Any] | None:
 def _spec(feed: FoundFeed, title: str | None, site: str | None, stated: dict[str, Any]) -> FeedSpec:
     from pydantic import ValidationError
 
-    from ingest.feeds import FeedSpec
+    from ingest.feed_list.feeds import FeedSpec
 
     given = {name: value for name, value in stated.items() if value}
     language = {"language": feed.language} if feed.language and len(feed.language) in (2, 3) else {}

@@ -19,8 +19,8 @@ from newswatch.as_json import as_object
 from newswatch.feed import Feed
 
 if TYPE_CHECKING:
-    from ingest.check import Checked
-    from ingest.replacement import Proposals
+    from ingest.discovery.check import Checked
+    from ingest.discovery.replacement import Proposals
     from newswatch.settings import Settings
 
 
@@ -65,9 +65,9 @@ def check(
 
 
 def _check(settings: Settings, feeds: Sequence[Feed], *, quiet: bool, replace: bool) -> Proposals:
-    from ingest.check import check
-    from ingest.fetch import Fetcher
-    from ingest.replacement import Proposals, propose
+    from ingest.discovery.check import check
+    from ingest.discovery.replacement import Proposals, propose
+    from ingest.http.fetch import Fetcher
     from newswatch.clock import utc_now
 
     async def run(progress: Callable[[Checked], None], looking: Callable[[], None]) -> Proposals:
@@ -108,7 +108,7 @@ def _print_checked(checked: Sequence[Checked]) -> None:
 
 
 def _print_proposals(found: Proposals, feeds: Mapping[str, Feed]) -> None:
-    from ingest.replacement import command
+    from ingest.discovery.replacement import command
 
     if found.offline:
         err.print("Nobody answered, so no replacement was looked for: is this machine's network up, or its proxy?")

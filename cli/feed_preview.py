@@ -19,7 +19,7 @@ from cli.output import AsJson, emit_json, err, out, printable
 from newswatch.feed import Read, Rule
 
 if TYPE_CHECKING:
-    from ingest.preview import Preview
+    from ingest.discovery.preview import Preview
 
 SHOWN: int = 20
 """Items that are shown without `--json`."""
@@ -72,7 +72,7 @@ def read_of(read: str | None) -> Read | None:
     Raises:
         typer.BadParameter: there is no such kind.
     """
-    from ingest.preview import READS
+    from ingest.discovery.preview import READS
 
     known = next((each for each in READS if each == read), None)
     if read is not None and known is None:
@@ -86,7 +86,7 @@ def rule_of(items: str | None, link: str | None, title: str | None, date: str | 
 
 
 def _of_file(file: Path, url: str | None, read: Read | None, rule: Rule | None) -> Preview:
-    from ingest.preview import preview
+    from ingest.discovery.preview import preview
     from newswatch.clock import utc_now
 
     if not url:
@@ -95,8 +95,8 @@ def _of_file(file: Path, url: str | None, read: Read | None, rule: Rule | None) 
 
 
 def _live(address: str, read: Read | None, rule: Rule | None) -> Preview:
-    from ingest.fetch import Fetcher
-    from ingest.preview import preview_live
+    from ingest.discovery.preview import preview_live
+    from ingest.http.fetch import Fetcher
     from ingest.urls import with_scheme
     from newswatch.clock import utc_now
     from newswatch.settings import Settings

@@ -22,7 +22,7 @@ from newswatch.feed import Feed, FeedHealth, Gap, Origin
 from newswatch.reliability import meant
 
 if TYPE_CHECKING:
-    from ingest.feeds import FeedSpec
+    from ingest.feed_list.feeds import FeedSpec
     from newswatch.problems import Problem
     from newswatch.settings import Settings
     from store.feed_history import FeedHistory
@@ -244,7 +244,7 @@ def retry(
 
 def add_to_list(settings: Settings, specs: Sequence[FeedSpec], *, store: bool) -> tuple[tuple[Feed, ...], str]:
     """The added feeds, and where they were added: to the file, or to the list in Elasticsearch."""
-    from ingest.feed_file import add_feeds
+    from ingest.feed_list.feed_file import add_feeds
     from jobs import feed_list
 
     path = feed_list.path_of(settings)
@@ -279,8 +279,8 @@ def remove(which: Which, store: InStore = False) -> None:
 
 
 def _removed(settings: Settings, which: str, *, store: bool) -> tuple[Feed, str]:
-    from ingest.feed_file import remove_feeds
-    from ingest.feeds import load_feeds
+    from ingest.feed_list.feed_file import remove_feeds
+    from ingest.feed_list.feeds import load_feeds
     from jobs import feed_list
     from jobs.foreseen import answers
 
@@ -322,7 +322,7 @@ def import_opml(
 
     Where the file is read-only or missing, they are listed in Elasticsearch, beside the file.
     """
-    from ingest.opml import read_opml
+    from ingest.feed_list.opml import read_opml
 
     subscriptions = read_opml(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     for problem in subscriptions.problems:
@@ -345,7 +345,7 @@ def export(
     file: Annotated[Path, typer.Argument(metavar="[FILE|-]", allow_dash=True)] = Path("-"),
 ) -> None:
     """Write the list of feeds, as `newswatch feeds check` takes it, as OPML 2.0, which any feed reader can import."""
-    from ingest.opml import write_opml
+    from ingest.feed_list.opml import write_opml
 
     document = write_opml(to_poll(settings_here()))
     if str(file) == "-":

@@ -35,7 +35,7 @@ def status(as_json: AsJson = False) -> None:
     """List the monthly slices of the articles: generation, version of the mapping, whether it is in use."""
     from jobs.context import open_context
     from store.generations import all_slices
-    from store.mapping import VERSION
+    from store.indices.mapping import VERSION
 
     context = open_context()
     slices = all_slices(context.es, context.names)

@@ -148,9 +148,9 @@ def _told(error: Exception) -> int:
         return _fail(f"An argument is not in UTF-8: {argument!r}. Type it again.", exit_codes.USAGE)
     if message := _wrong_setting(error):
         return _fail(message, exit_codes.CONFIGURATION)
-    # Those of `store.nodes` derive from the client's; importing the client to ask takes long.
+    # Those of `store.elastic.nodes` derive from the client's; importing the client to ask takes long.
     if any(kind.__module__.startswith(("elasticsearch", "elastic_transport")) for kind in type(error).__mro__):
-        from store.faults import REFUSALS, store_error
+        from store.elastic.faults import REFUSALS, store_error
 
         return _fail(str(store_error(error)) if isinstance(error, REFUSALS) else str(error), exit_codes.STORE)
     raise error

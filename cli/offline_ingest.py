@@ -54,7 +54,7 @@ def extract_command(
     content_type: ContentType = None,
 ) -> None:
     """Extract an article page and write the result as a JSON object."""
-    from ingest.extract import extract
+    from ingest.pages.extract import extract
 
     page = extract(read_bytes(file), url=url, content_type=content_type, now=datetime.now(UTC))
     for problem in page.problems:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from delivery.report import DeliverReport
     from jobs.match import MatchedReport
     from jobs.plan import Plan
-    from jobs.pull import PullReport
+    from jobs.pull.batch import PullReport
 
 NOTHING_DONE = 6
 """Exit code: the work was tried, and nothing could be done."""
@@ -35,7 +35,7 @@ def poll(as_json: AsJson = False) -> None:
     """
     from jobs.context import open_context
     from jobs.plan import plan
-    from jobs.pull import PullReport, pull
+    from jobs.pull.batch import PullReport, pull
 
     context = open_context()
     planned = plan(context)

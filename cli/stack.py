@@ -99,7 +99,7 @@ def status(as_json: AsJson = False) -> None:
     Exits with 0 only if all is well. Where the parts run elsewhere, it shows the pipeline as Elasticsearch knows it.
     """
     from embedded.stack_status import status as ask
-    from store.client import where
+    from store.elastic.client import where
 
     stack_status = ask(stated().data_dir)
     pulse, found = look()

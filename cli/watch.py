@@ -50,7 +50,7 @@ def watch(
 
 
 def _run(every_s: float) -> None:
-    from store import lean
+    from store.elastic import lean
 
     lean.load()
 

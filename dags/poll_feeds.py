@@ -44,7 +44,7 @@ def poll_feeds() -> None:
     @task(outlets=[BROUGHT], multiple_outputs=False, execution_timeout=timedelta(minutes=15), **limited)
     def pull(batch: int, *, outlet_events: Any = None) -> dict[str, float]:
         from dags.tasks import task_context
-        from jobs.pull import pull
+        from jobs.pull.batch import pull
 
         counts = pull(task_context(), batch).counts()
         if counts["new"] or counts["updated"]:

@@ -18,7 +18,7 @@ FIRST = "jobs.lean_start"
 """It decides what is imported after it."""
 OF_AIRFLOW = ("airflow.dag_processing.dagbag",)
 """What Airflow imports in each task beyond what a worker has, which is half a second."""
-OF_TASKS = ("jobs.plan", "jobs.pull", "jobs.announce", "jobs.match", "jobs.deliver")
+OF_TASKS = ("jobs.plan", "jobs.pull.batch", "jobs.announce", "jobs.match", "jobs.deliver")
 """The jobs that run every minute. Those that run seldom are imported by their tasks."""
 
 _log = logging.getLogger(__name__)

@@ -18,11 +18,11 @@ from newswatch.problems import Problem, report_problem
 from newswatch.sealing import Sealer, SealError
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber
 from store.audit import AuditLog, Deed, pseudonym
-from store.client import Client
-from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, dump, load, require_id, values
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Stored, dump, load, require_id, values
+from store.elastic.reading import every, get_hits, get_one
 from store.names import Names
-from store.reading import every, get_hits, get_one
 
 _SECRET: Final = ("sealed", "challenge")
 Entry = Address | Subscriber

@@ -282,8 +282,15 @@ def _told_of(delivery: Delivery) -> str:
 
 
 def _former(item: MailItem, sent: Mapping[str, Sequence[Sent]]) -> Sequence[Sent]:
-    """The earlier mails on the item's story; an event has none."""
-    return () if item.kind in EVENTS else sent.get(item.story_id, ())
+    """The earlier mails on the item's story; an event has none.
+
+    One that told only of what has left the story is none, unless the item is about that: a correction of it.
+    """
+    if item.kind in EVENTS:
+        return ()
+    about = {delivery.article_id for delivery in item.deliveries}
+    mails = sent.get(item.story_id, ())
+    return [mail for mail in mails if not mail.has_left or about & mail.article_ids]
 
 
 def _is_digest(item: MailItem) -> bool:

@@ -33,7 +33,7 @@ from newswatch.settings import Settings
 from search.missing import Missing
 from search.story_view import StoryFacts, first_of_languages, first_reports, reports_since
 from store.articles import ArticleStore
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 from store.watched import Watched, read_watched
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from delivery.address_book import document, read_entry
 from delivery.mailbox import Mailboxes
 from newswatch.subscriber import Address
-from store.client import Client
-from store.compare_and_set import put, until_written
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.reading import get_one
 from store.names import Names
-from store.reading import get_one
 
 
 def hold(es: Client, names: Names, address: str, now: datetime) -> None:

@@ -17,10 +17,11 @@ from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Bulkhead
-from store.client import Client
-from store.documents import from_document, readable
+from store.article_documents import from_document
+from store.elastic.client import Client
+from store.elastic.documents import readable
+from store.elastic.reading import every
 from store.names import Names
-from store.reading import every
 from transforms.versions import NoticeKind, notice
 
 

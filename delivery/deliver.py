@@ -13,7 +13,7 @@ between the channel's acceptance and step 5; both copies then have the same key 
 line. If a mail kills the worker, the recorded try postpones its recipient; those who were tried with it are then served
 one by one (`delivery.worker`).
 
-A worker gives signs of life while it works (`store.beats`). A minute after the last one others take over.
+A worker gives signs of life while it works (`store.elastic.beats`). A minute after the last one others take over.
 
 The recipients who have waited longest come first (`delivery.due`). A faulty recipient, mail or stored document does not
 affect the others. A channel that is down, or that loses the connection with several recipients in a row, is not used
@@ -35,7 +35,7 @@ from newswatch.clock import running_from
 from newswatch.problems import Bulkhead, collecting
 from newswatch.sealing import Sealer
 from newswatch.settings import Settings
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 MOST_RECIPIENTS = 20_000

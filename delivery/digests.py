@@ -22,12 +22,12 @@ from delivery.outbox import Outbox
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.problems import Bulkhead
-from store.client import Client
-from store.compare_and_set import put
-from store.documents import Stored, dump, load, values
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Stored, dump, load, values
+from store.elastic.reading import every, get_one
+from store.elastic.turns import BRIEF_S, OWING, turn
 from store.names import Names
-from store.reading import every, get_one
-from store.turns import BRIEF_S, OWING, turn
 from store.watched import Watched, read_watched
 
 _SCHEDULES: Final = 10_000

@@ -11,7 +11,7 @@ from alerts import schedule
 from delivery.channels.registry import channel_of
 from delivery.kinds import KINDS
 from newswatch.delivery import Delivery, DeliveryState, Outcome
-from store.documents import Document, dump, load, require_id
+from store.elastic.documents import Document, dump, load, require_id
 
 RECIPIENTS: Final = ("recipients", "waiting", "detail.recipients", "detail.outcomes")
 """The fields that grow with the number of recipients."""

@@ -23,8 +23,8 @@ from delivery.outbox import Outbox, Waiting
 from newswatch.alert import SavedSearch
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from store.beats import LASTS, alive_until
-from store.client import Client
+from store.elastic.beats import LASTS, alive_until
+from store.elastic.client import Client
 from store.names import Names
 
 
@@ -59,7 +59,7 @@ class Owed:
 
 
 LEASE = LASTS
-"""Minimum time that a worker holds a recipient; the hold lasts while the worker gives signs of life (`store.beats`)."""
+"""Minimum time that a worker holds a recipient; the hold lasts while the worker gives signs of life (`beats`)."""
 
 
 def look(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -24,12 +24,12 @@ from delivery.outcomes import Outcomes
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.subscriber import PERSON, Address, Subscriber
 from store.audit import AuditLog, Deed
-from store.client import Client
-from store.compare_and_set import put, until_written
-from store.documents import Document, dump
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, dump
+from store.elastic.reading import every, get_one
+from store.elastic.turns import BRIEF_S, MATCHING, OWING, turn
 from store.names import Names
-from store.reading import every, get_one
-from store.turns import BRIEF_S, MATCHING, OWING, turn
 
 ERASED: Final = "erased"
 _SECRET: Final = ("secret",)
@@ -58,13 +58,19 @@ class Erasure:
         """
         person = self._book.subscriber(who) if who.startswith(f"{PERSON}:") else None
         if person is None:
-            return (who,)
+            return self._spellings((who,))
         entries = self._book.all()
         others = [entry for entry in entries if isinstance(entry, Subscriber) and entry.id != who]
         of_others = {
             route.to for other in others for route in other.routes if other.kind == "person" or ":" in route.to
         } | {entry.id for entry in entries if isinstance(entry, Address) and entry.shared}
-        return (who, *dict.fromkeys(route.to for route in person.routes if route.to not in of_others))
+        return self._spellings((who, *dict.fromkeys(r.to for r in person.routes if r.to not in of_others)))
+
+    def _spellings(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """The ids, and the other spellings by case under which a mail address is known: they are one person's."""
+        wanted = {one.casefold() for one in ids if "@" in one}
+        also = (one for one in sorted(self.known()) if one.casefold() in wanted) if wanted else ()
+        return tuple(dict.fromkeys((*ids, *also)))
 
     def knows(self, who: str) -> bool:
         """Whether anything is stored of the person."""
@@ -134,7 +140,9 @@ class Erasure:
                 hold_turn()
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
-        counts["groups"] = self._leave_groups(ids)
+        emptied = self._leave_groups(ids, counts)
+        for saved_search_id in searches.named_by(self._es, self._names, emptied) if emptied else ():
+            searches.remove(self._es, self._names, saved_search_id, emptied)
         for address in reversed(ids):  # the person last, by whom the addresses are found
             gone = self._delete(self._names.mailboxes, address)
             counts["mailboxes"] += gone if address in had else 0
@@ -194,19 +202,26 @@ class Erasure:
         self._es.indices.refresh(index=self._names.labels)
         return len(found)
 
-    def _leave_groups(self, ids: Collection[str]) -> int:
-        """Take the person out of the routes of others; who has none left is deleted."""
-        left = 0
-        for entry in self._book.all():
-            if isinstance(entry, Address) or entry.id in ids or not any(route.to in ids for route in entry.routes):
-                continue
-            routes = tuple(route for route in entry.routes if route.to not in ids)
-            if routes:
-                self._book.save(replace(entry, routes=routes))
-            else:
-                self._book.delete(entry.id)
-            left += 1
-        return left
+    def _leave_groups(self, ids: Collection[str], counts: Counter[str]) -> set[str]:
+        """Take the person out of the routes of others; who has none left is deleted, and leaves others' routes, too.
+
+        Returns those who were deleted: saved searches that name them would fail with each story.
+        """
+        gone, emptied = {*ids}, set[str]()
+        while gone:
+            left, gone = gone, set()
+            for entry in self._book.all():
+                if isinstance(entry, Address) or entry.id in ids or not any(r.to in left for r in entry.routes):
+                    continue
+                routes = tuple(route for route in entry.routes if route.to not in left)
+                if routes:
+                    self._book.save(replace(entry, routes=routes))
+                else:
+                    self._book.delete(entry.id)
+                    gone.add(entry.id)
+                counts["groups"] += 1
+            emptied |= gone
+        return emptied
 
     def _forget(self, index: str, query: Document) -> int:
         self._es.indices.refresh(index=index)

@@ -20,12 +20,12 @@ from delivery.documents import outcome_document, outcome_id, read_delivery
 from delivery.made import first_outcomes, joint_state
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Problem, reason_of, report_problem
-from store import bulk
-from store.client import Client
-from store.documents import Document, Stored, all_stored, stored
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.documents import Document, Stored, all_stored, stored
+from store.elastic.reading import every, get_stored, in_parts, pages
+from store.elastic.times import moment_at
 from store.names import Names
-from store.reading import every, get_stored, in_parts, pages
-from store.times import moment_at
 
 PENDING: Final = {"term": {"state": DeliveryState.PENDING}}
 UNSPREAD: Final = {"bool": {"must_not": {"term": {"spread": True}}}}

@@ -14,10 +14,10 @@ from delivery.links import Action, Link
 from delivery.mailbox import Mailbox, Mailboxes
 from store.articles import ArticleStore
 from store.audit import AuditLog, Deed, pseudonym
-from store.client import Client
-from store.documents import dump, load, values
+from store.elastic.client import Client
+from store.elastic.documents import dump, load, values
+from store.elastic.reading import every
 from store.names import Names
-from store.reading import every
 
 MUTE = timedelta(days=7)
 _REMEMBERED = timedelta(days=90)

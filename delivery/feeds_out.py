@@ -18,7 +18,7 @@ from newswatch.settings import Settings
 from search.ingest_pages import Query, query_of
 from search.story_view import read_story
 from search.syntax import parse
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 PATH: Final = "/newswatch/feeds"

@@ -9,7 +9,7 @@ from datetime import datetime
 from delivery.due import LEASE
 from delivery.mailbox import CHANGED_BY_OTHERS, Mailbox, Mailboxes, tried, untried
 from delivery.sending import Served
-from store.documents import Document, Stored
+from store.elastic.documents import Document, Stored
 
 
 class Holding:

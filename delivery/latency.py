@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from store.client import Client
-from store.documents import load, values
+from store.elastic.client import Client
+from store.elastic.documents import load, values
+from store.elastic.reading import every
 from store.names import Names
-from store.reading import every
 
 LEGS = ("published → fetched", "fetched → indexed", "indexed → matched", "matched → sent", "fetched → sent")
 

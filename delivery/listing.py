@@ -10,8 +10,8 @@ from typing import Any
 from delivery.documents import read_delivery, read_outcome
 from delivery.made import first_outcomes
 from newswatch.delivery import Delivery, DeliveryState, Outcome
-from store.client import Client
-from store.documents import values
+from store.elastic.client import Client
+from store.elastic.documents import values
 from store.names import Names
 
 RECIPIENTS = 100

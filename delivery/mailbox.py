@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from newswatch.clock import SKEW
 from newswatch.problems import Problem, report_problem
-from store import bulk
-from store.beats import alive_until
-from store.client import Client
-from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, all_stored, dump, load, readable, require_id
+from store.elastic import bulk
+from store.elastic.beats import alive_until
+from store.elastic.client import Client
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Stored, all_stored, dump, load, readable, require_id
+from store.elastic.reading import every, get_hits, get_one
 from store.names import Names
-from store.reading import every, get_hits, get_one
 
 UNFINISHED: Final = "the worker that tried it did not finish"
 _PAGE = 1_000

@@ -25,13 +25,13 @@ from delivery.routing import Router
 from newswatch.alert import Match, SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome, story_delivery
 from newswatch.problems import Bulkhead, Problem
-from store import bulk
 from store.articles import ArticleStore
-from store.client import Client
-from store.documents import Document, Stored, dump, values
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.documents import Document, Stored, dump, values
+from store.elastic.reading import every, get_stored, in_parts
+from store.elastic.times import moment_at
 from store.names import Names
-from store.reading import every, get_stored, in_parts
-from store.times import moment_at
 
 _PAGE = 1_000
 

@@ -26,12 +26,13 @@ from delivery.fanout import PENDING, Fanout
 from delivery.made import TOLD, for_recipient, noted_story
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Problem, report_problem
-from store import bulk
-from store.client import Client
-from store.compare_and_set import until_written
-from store.documents import Document, Stored, all_stored, values
+from store.articles import ArticleStore
+from store.elastic import bulk
+from store.elastic.client import Client
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Stored, all_stored, values
+from store.elastic.reading import every, get_hits, get_stored, in_parts
 from store.names import Names
-from store.reading import every, get_hits, get_stored, in_parts
 
 _PAGE: Final = 1_000
 _GONE: Final = "its delivery is no longer in the index"
@@ -67,6 +68,8 @@ class Sent:
     """The articles on the story that it told."""
     schedules: frozenset[str] = frozenset()
     """The schedules of the saved searches for which it told of the story."""
+    has_left: bool = False
+    """Whether the story was parted since, and all articles that it told are in another one now."""
 
 
 @dataclass(slots=True)
@@ -160,6 +163,7 @@ class Outcomes:
         """Recipient → story → the mails on it that the recipient got, oldest first; as of the last refresh.
 
         A mail that waited when its story was joined with another was sent under its old name, to which a note leads.
+        One that told only of what a parting has taken away is marked: what comes later is no reply to it.
         """
         sent = defaultdict[str, list[Addressed]](list)
         leads = defaultdict[str, set[str]](set)
@@ -178,7 +182,12 @@ class Outcomes:
             for each in (each for name in sorted(reached(story, leads)) for each in sent[name]):
                 of_story = mails[each.outcome.recipient][story]
                 of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
-        return {who: {story: _in_order(keys) for story, keys in own.items()} for who, own in mails.items()}
+        told = (mail for own in mails.values() for keys in own.values() for mail in keys.values())
+        now = ArticleStore(self._es, self._names).stories_of({one for mail in told for one in mail.article_ids if one})
+        return {
+            who: {story: [_placed(mail, story, now) for mail in _in_order(keys)] for story, keys in own.items()}
+            for who, own in mails.items()
+        }
 
     def _sent_or_noted(self, recipients: Collection[str], stories: Sequence[str]) -> Iterator[Addressed]:
         sent = [{"term": {"state": DeliveryState.SENT}}, {"exists": {"field": "at"}}]
@@ -305,6 +314,11 @@ def _plus(sent: Sent | None, each: Addressed) -> Sent:
     assert each.outcome.at is not None
     was = sent or Sent(each.outcome.reference, each.outcome.at)
     return replace(was, article_ids=was.article_ids | {each.article_id}, schedules=was.schedules | {each.schedule})
+
+
+def _placed(mail: Sent, story: str, now: Mapping[str, str]) -> Sent:
+    """The mail, marked if the story has none of its articles; `now` has the story of each that is still stored."""
+    return replace(mail, has_left=all(now.get(one, story) != story for one in mail.article_ids))
 
 
 def _in_order(mails: Mapping[str, Sent]) -> list[Sent]:

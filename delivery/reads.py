@@ -9,7 +9,7 @@ from newswatch.alert import Passage
 from newswatch.article import Article
 from search.story_view import StoryFacts, story_facts
 from store.articles import ArticleStore
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 

@@ -24,8 +24,8 @@ from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from store.client import Client
-from store.documents import Document
+from store.elastic.client import Client
+from store.elastic.documents import Document
 from store.names import Names
 
 MOST: Final = 100

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts.definitions import each_once
 from newswatch.delivery import Delivery
+from newswatch.problems import Problem, report_problem
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
 from store.articles import ArticleStore
-from store.client import Client
-from store.documents import values
+from store.elastic.client import Client
+from store.elastic.documents import values
+from store.elastic.reading import get_hits
 from store.names import Names
-from store.reading import get_hits
 
 _CHUNK: Final = 500
 MOST_DEPTH: Final = 5
@@ -63,6 +65,9 @@ class Router:
             entries = values(get_hits(self._es, self._names.subscribers, sorted(wanted)), read_entry)
             found = [entry for entry in entries if not isinstance(entry, Address)]
             self._known |= {subscriber.id: subscriber for subscriber in found}
+            for lost in (subscriber for subscriber in found if _zone(subscriber) is None):
+                why = f"this machine has no time zone {lost.zone[:50]!r}, so its hours are read as UTC: choose another"
+                report_problem(Problem("recipient", lost.id, why, "owe"))
             ahead = {route.to for subscriber in found for route in subscriber.routes if is_subscriber(route.to)}
 
     def _main_topics(self, deliveries: Iterable[Delivery]) -> dict[str, frozenset[str]]:
@@ -92,17 +97,25 @@ def addresses(
 
     A person or group that is not known stays as it is, so that its delivery fails with a reason instead of vanishing.
     """
-    found: dict[str, None] = {}
+    found: list[str] = []
     seen: set[str] = set()
     ahead = list(reversed(tuple(recipients)))
     while ahead:
         recipient = ahead.pop()
         subscriber = known.get(recipient) if is_subscriber(recipient) else None
         if subscriber is None or not subscriber.routes:
-            found[recipient] = None
+            found.append(recipient)
         elif recipient not in seen:  # so that groups within groups, even a group in itself, cost each of them once
             seen.add(recipient)
-            zone = ZoneInfo(subscriber.zone)
+            zone = _zone(subscriber) or UTC
             taken = [route for route in subscriber.routes if holds(route, at, zone, main)] or [subscriber.routes[0]]
             ahead += [route.to for route in reversed(taken)]
-    return tuple(found)
+    return each_once(found)
+
+
+def _zone(subscriber: Subscriber) -> ZoneInfo | None:
+    """The zone of a subscriber's hours; None if this machine has none of that name, as of one edited by hand."""
+    try:
+        return ZoneInfo(subscriber.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

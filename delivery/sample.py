@@ -22,7 +22,7 @@ from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
 from search.story_view import StoryFacts, story_facts
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 

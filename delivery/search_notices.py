@@ -25,7 +25,7 @@ from newswatch import durations
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.problems import Bulkhead
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 FIRST_ALONE: Final = timedelta(hours=1)

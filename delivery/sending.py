@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from delivery.outcomes import Parcel
 from delivery.report import DeliverReport
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.latencies import Latencies
-from store.documents import Stored
+from store.elastic.documents import Stored
 
 
 @dataclass(slots=True)
@@ -57,11 +57,16 @@ class Verdict:
     """The mail was certainly not accepted: its deliveries may join another one next time."""
     reference: str = ""
     """The channel's name for the mail, if the answer gave it."""
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    """Id → why, of the deliveries that were tried for long enough, in a mail whose others are tried again."""
 
-    def outcome(self, was: Outcome, mail: Mail, now: datetime) -> Outcome:
+    def outcome(self, parcel: Parcel, mail: Mail, now: datetime) -> Outcome:
         """The outcome of one of the mail's deliveries; unchanged if another worker has taken it over."""
+        was = parcel.outcome
         if not is_ours(was, mail):
             return was
+        if why := self.given_up.get(parcel.id):
+            return replace(was, state=DeliveryState.FAILED, at=now, error=why, key="", reference="")
         key, name = ("", "") if self.forget else (mail.key, self.reference or was.reference)
         return replace(was, state=self.state, at=now, error=self.error, key=key, reference=name)
 
@@ -81,13 +86,30 @@ def judged(result: SendResult, letter: Letter, to: str, now: datetime, give_up: 
     forget = result.unknown is None and not mail.again
     if result.down:
         report = DeliverReport(postponed=1, down=result.down)
-        return Verdict(DeliveryState.PENDING, replace(box, last_error=why), report, why, forget)
+        # Nothing is tried while the channel is down: what the recipient refused before is over by the next refusal.
+        return Verdict(DeliveryState.PENDING, replace(box, last_error=why, failing_since=None), report, why, forget)
     later, broken = put_off(box, why, now, refusal.retry_after_s if refusal else None), why if result.broken else None
-    if now - (later.failing_since or now) >= give_up:
-        reason = f"given up, refused since {later.failing_since:%Y-%m-%d}: {why}"
+    over = _given_up(letter.parcels, later, now, give_up, together=not forget)
+    reason = f"given up, refused since {later.failing_since:%Y-%m-%d}: {why}"
+    if over and len(over) == len(letter.parcels):
         return Verdict(DeliveryState.FAILED, later, DeliverReport(failed=1, down=down, broken=broken), reason)
-    report = DeliverReport(postponed=1, later=later.retry_at, down=down, broken=broken)
-    return Verdict(DeliveryState.PENDING, later, report, why, forget)
+    report = DeliverReport(postponed=1, failed=int(bool(over)), later=later.retry_at, down=down, broken=broken)
+    return Verdict(DeliveryState.PENDING, later, report, why, forget, given_up=dict.fromkeys(over, reason))
+
+
+def _given_up(
+    parcels: Sequence[Parcel], box: Mailbox, now: datetime, give_up: timedelta, *, together: bool
+) -> frozenset[str]:
+    """The deliveries that were refused for as long as a mail is tried. Pure.
+
+    The time counts from when a delivery came due, not only since the recipient is refused: what comes while an address
+    is full is tried as long as the first mail was. A mail that may have been accepted is one thing (`together`).
+    """
+    refused_since = box.failing_since or now
+    since = {one.id: max(refused_since, one.delivery.not_before or one.delivery.created_at) for one in parcels}
+    if together:
+        since = dict.fromkeys(since, max(since.values(), default=now))
+    return frozenset(name for name, moment in since.items() if now - moment >= give_up)
 
 
 def begun(parcel: Parcel, made: Composed, mail: Mail) -> Outcome:

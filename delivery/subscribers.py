@@ -17,6 +17,8 @@ from newswatch.subscriber import GROUP, PERSON, Address, Route, Subscriber
 
 MOST_ROUTES: Final = 200
 _HOURS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_MOST_PARTS: Final = 10
+"""Words of a route that are read; it has at most four, so that further ones are told as wrong or twice."""
 _TOPIC: Final = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)?")
 
 
@@ -70,7 +72,7 @@ def route_of(text: str) -> Route:
     Raises:
         AddressError: it says something else.
     """
-    first, *rest = text.split()[:10] or [""]
+    first, *rest = text.split()[:_MOST_PARTS] or [""]
     try:
         to = parse_address(first)
     except ValueError as error:
@@ -80,6 +82,9 @@ def route_of(text: str) -> Route:
     weekdays, main = False, tuple[str, ...]()
     for part in rest:
         hours = _HOURS.fullmatch(part)
+        if (hours and start is not None) or (part.startswith("main=") and main):
+            what = "hours" if hours else "topics"
+            raise AddressError(f"{part[:50]!r}: a route has its {what} once: give {to} a route of its own for each.")
         if hours:
             start, end = time(int(hours[1]), int(hours[2])), time(int(hours[3]), int(hours[4]))
         elif part == "weekdays":

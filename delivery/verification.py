@@ -37,7 +37,7 @@ from newswatch.errors import NewswatchError
 from newswatch.sealing import Sealer
 from newswatch.settings import Settings
 from newswatch.subscriber import CHAT, WEBHOOK, Address, AddressKind, Subscriber
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from alerts.coverage import coverage
 from delivery.coverage_text import CoverageText, told
 from newswatch.alert import SavedSearch
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 from store.watched import read_watched
 

@@ -35,10 +35,10 @@ from newswatch.alert import SavedSearch
 from newswatch.delivery import DeliveryState, Outcome
 from newswatch.problems import Bulkhead, Problem
 from newswatch.settings import Settings
-from store import bulk
-from store.beats import Beat
-from store.client import Client
-from store.documents import Document
+from store.elastic import bulk
+from store.elastic.beats import Beat
+from store.elastic.client import Client
+from store.elastic.documents import Document
 from store.names import Names
 
 AT_ONCE: Final = 50
@@ -371,7 +371,7 @@ class Worker:
         box = one.box if one.mails else released(one.box, now)
         done = self._acknowledge(
             letter.parcels,
-            lambda parcel: verdict.outcome(parcel.outcome, letter.mail, now),
+            lambda parcel: verdict.outcome(parcel, letter.mail, now),
             [self._held.replacing(one.held, box)],
         )
         (result,) = done.beside

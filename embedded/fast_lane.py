@@ -1,4 +1,4 @@
-"""The fast lane of the embedded stack: `jobs.fast` in a separate process, which this package can't import."""
+"""The fast lane of the embedded stack: `jobs.fast.lane` in a separate process, which this package can't import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from newswatch.settings import Settings
 TITLE: Final = "The fast lane"
 BEAT: Final = "fast-lane.beat"
 """The file in the data folder whose time is that of its last sign of life."""
-_MAIN: Final = "from jobs.fast_process import main; main()"
+_MAIN: Final = "from jobs.fast.process import main; main()"
 
 
 def start_fast_lane(settings: Settings, log_file: Path) -> Child:

@@ -10,7 +10,7 @@ from embedded.processes import Child
 from newswatch.settings import Settings
 
 TITLE: Final = "The watchman"
-_MAIN: Final = "from store.lean import load; load(); from observe.watch import main; main()"
+_MAIN: Final = "from store.elastic.lean import load; load(); from observe.watch import main; main()"
 LOCK: Final = "watch.lock"
 """Its lock in the data folder; the file's time is that of its last look."""
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ingest.urls import canonicalize, fragment_of, is_address, part_url, shown
+from ingest.urls import canonicalize, former_url, fragment_of, is_address, part_url, shown
 from ingest.wording import words
 from newswatch.entry import Entry
 
@@ -45,6 +45,16 @@ def page_of(url: str) -> str:
     """
     fragment = fragment_of(url)
     return part_url(url, fragment) if fragment.startswith("!") else canonicalize(url)
+
+
+def former_page(url: str) -> str:
+    """The page that `url` leads to, by the URL by which earlier versions knew it (`former_url`).
+
+    Raises:
+        AddressError: `url` is not an address.
+    """
+    fragment = fragment_of(url)
+    return former_url(url, fragment if fragment.startswith("!") else "")
 
 
 def steps(entry: Entry) -> list[Step]:

@@ -32,7 +32,7 @@ from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from ingest.fetched import Fetched
+from ingest.http.fetched import Fetched
 from newswatch import private
 
 OPEN: Final = ".open"

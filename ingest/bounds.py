@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from ingest.extracted import Extracted
+from ingest.pages.extracted import Extracted
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import CONTROLS
 from ingest.unpack import NotUnpackedError, unpacked
@@ -27,7 +27,7 @@ FEED_S: Final = 4.0
 PAGE_S: Final = 4.0
 """Maximum seconds of CPU time for one article page. Most take a tenth of a second."""
 MAX_FEEDS: Final = 20_000
-"""Maximum number of feeds that a page may name; the likeliest of them are tried (`ingest.discover`)."""
+"""Maximum number of feeds that a page may name; the likeliest of them are tried (`ingest.discovery.discover`)."""
 MAX_ENTRIES: Final = 1_000
 """Maximum number of entries that are read of one feed document, the newest. News sitemaps have at most that many."""
 TITLE_CHARS: Final = 1_000

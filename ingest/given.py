@@ -16,9 +16,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from ingest import bounds
 from ingest.assemble import SHORT_CHARS, SHORT_CHARS_DENSE
-from ingest.feeds import KINDS
+from ingest.feed_list.feeds import KINDS
 from ingest.text import from_markup, language_of
-from ingest.urls import canonicalize, domain_of, is_part, known_id, read_address, untracked
+from ingest.urls import canonicalize, domain_of, former_url, is_part, known_id, read_address, untracked
 from newswatch.article import Article, Provenance, Source, TextStatus, Version
 from newswatch.clock import SKEW
 from newswatch.languages import is_dense
@@ -187,10 +187,11 @@ def _validated(kind: type[Any], data: Any) -> Any:
 
 
 def _url(given: Pushed) -> str:
-    """The URL that identifies it: as we know articles, with a fragment if it is a part of a page."""
+    """The URL that identifies it: as we know articles; of our own export, as the article was known there."""
     _address("url", given.url)
-    has_part = isinstance(given, Given) and given.provenance is not None and is_part(given.url)
-    return given.url if has_part else canonicalize(given.url)
+    if not isinstance(given, Given) or given.provenance is None:
+        return canonicalize(given.url)
+    return given.url if is_part(given.url) else former_url(given.url)
 
 
 def _address(field: str, url: str) -> None:

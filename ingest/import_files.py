@@ -23,8 +23,8 @@ from warcio.recordloader import ArcWarcRecord
 
 from ingest.archive import FEED
 from ingest.assemble import assemble
-from ingest.extract import MAX_BYTES, extract, extractor_version
 from ingest.given import IMPORTED, GivenError, imported
+from ingest.pages.extract import MAX_BYTES, extract, extractor_version
 from ingest.unpack import NotUnpackedError, Unpacking
 from ingest.urls import domain_of, is_address
 from newswatch.article import Article

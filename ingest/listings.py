@@ -10,14 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from ingest.bounds import entry_spans
-from ingest.fetched import Fetched, FetchResult, NotModified, Request
 from ingest.formats.format import Document, head_of, mended
 from ingest.formats.sitemap import SITEMAP, addresses
+from ingest.http.fetched import Fetched, FetchResult, NotModified, Request
 from ingest.unpack import NotUnpackedError, unpacked
 from newswatch.feed import Read
 
 if TYPE_CHECKING:
-    from ingest.fetch import Fetcher
+    from ingest.http.fetch import Fetcher
 
 FOLLOWED: Final = 3
 """Maximum number of sitemaps of one index that are requested at each poll."""

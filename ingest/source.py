@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchResult
 from ingest.listings import bring_list
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.schedule import request_of
+from ingest.polling.schedule import request_of
 from newswatch.feed import Feed, FeedState
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -46,7 +47,19 @@ _TRACKING_NAMES: Final = frozenset(
         "jsessionid", "aspsessionid", "sessionid",
     }
 )
+_LATER_TRACKING_NAMES: Final = frozenset(
+    {
+        "srsltid", "gad", "_gl", "_ga", "_gac", "fb_action_ids", "fb_action_types", "fb_ref", "fb_source",
+        "fb_comment_id", "__twitter_impression", "li_fat_id", "rdt_cid", "qclid", "epik", "sccid", "tblci", "dicbo",
+        "irclickid", "syclid", "ymclid", "ef_id", "s_kwcid", "dm_i", "mc_tc", "_ke", "_kx", "__s", "bsft_clkid",
+        "bsft_uid", "ss_email_id", "vgo_ee", "unicorn_click_id", "_bhlid", "_branch_match_id", "_branch_referrer",
+        "__readwiselocation", "nr_email_referer",
+    }
+)
+"""Names added when articles were already known by addresses with such parameters: see `known_id` and `former_url`. Add
+new ones here."""
 # fmt: on
+_LATER_TRACKING_PREFIXES: Final = ("gad_",)
 _TRACKING_PREFIXES: Final = (
     "utm_",
     "pk_",
@@ -200,12 +213,28 @@ def article_id(url: str) -> str:
 def known_id(url: str) -> str:
     """The identity of the article that is known by `url`: like `article_id`, but a fragment counts.
 
-    Only an article that is a part of a page is known by a URL with a fragment (`part_url`).
+    Only an article that is a part of a page is known by a URL with a fragment (`part_url`). A parameter whose tracking
+    was recognised only after articles were stored counts too, so that those keep their identity: a URL that
+    `canonicalize` gives has none.
     """
     page, _, part = url.partition("#")
-    if not part:
-        return article_id(page)
-    return hashlib.sha256(part_url(page, part).partition("://")[2].encode()).hexdigest()[:32]
+    return hashlib.sha256(former_url(page, part).partition("://")[2].encode()).hexdigest()[:32]
+
+
+def former_url(url: str, part: str = "") -> str:
+    """The URL by which earlier versions knew the article at `url`, or the part of that page.
+
+    It differs from `canonicalize` by the parameters whose tracking was recognised later.
+
+    Raises:
+        AddressError: `url` is not an address.
+    """
+    if "?" not in url:
+        page = canonicalize(url)
+    else:
+        read_address(url)
+        page = _canonical_cached(url, former=True) if len(url) <= _CACHED_CHARS else _canonical(url, former=True)
+    return f"{page}#{quote(part, safe=_IN_FRAGMENT)}" if part else page
 
 
 def is_part(url: str) -> bool:
@@ -225,7 +254,7 @@ def part_url(url: str, part: str) -> str:
 def fragment_of(url: str) -> str:
     """The fragment of `url` that may name a part of its page; empty if it tracks (`#xtor=RSS-16`) or marks text."""
     fragment = url.partition("#")[2].partition(":~:")[0].strip()
-    return "" if _is_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
+    return "" if _was_tracking(fragment.partition("=")[0]) else quote(fragment, safe=_IN_FRAGMENT)
 
 
 def absolute(link: str | None, base: str | None) -> str | None:
@@ -476,19 +505,23 @@ def _authority(host: str, port: int | None) -> str:
 # ── the canonical form ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _canonical(url: str) -> str:
-    return _canonical_of(read_address(url))
+def _canonical(url: str, *, former: bool = False) -> str:
+    return _canonical_of(read_address(url), former=former)
 
 
 _canonical_cached = lru_cache(maxsize=10_000)(_canonical)
 
 
-def _canonical_of(address: Address) -> str:
-    """The canonical form, repeated until nothing changes: `%75tm_source=x` is a tracking parameter too."""
+def _canonical_of(address: Address, *, former: bool = False) -> str:
+    """The canonical form, repeated until nothing changes: `%75tm_source=x` is a tracking parameter too.
+
+    With `former`, as `former_url` says.
+    """
+    is_tracking = _was_tracking if former else _is_tracking
     origin, path, query = address.origin, address.path, address.query
     for _ in range(_MANY_ROUNDS):
         before = path, query
-        path, query = _canonical_path(origin, path), _canonical_query(query)
+        path, query = _canonical_path(origin, path), _canonical_query(query, is_tracking)
         if (path, query) == before or not ("%" in path + query or ";" in path):
             break
     return f"{origin}{path}?{query}" if query else f"{origin}{path}"
@@ -501,9 +534,9 @@ def _canonical_path(origin: str, path: str) -> str:
     return whole[len(origin) :] if whole.startswith(origin) else "/" + whole.partition("://")[2].partition("/")[2]
 
 
-def _canonical_query(query: str) -> str:
+def _canonical_query(query: str, is_tracking: Callable[[str], bool]) -> str:
     params = (_param(param) for param in query.split("&") if param)
-    return "&".join(sorted(param for param in params if not _is_tracking(param.partition("=")[0])))
+    return "&".join(sorted(param for param in params if not is_tracking(param.partition("=")[0])))
 
 
 def _param(param: str) -> str:
@@ -512,5 +545,12 @@ def _param(param: str) -> str:
 
 
 def _is_tracking(name: str) -> bool:
+    lower = name.lower()
+    later = lower in _LATER_TRACKING_NAMES or lower.startswith(_LATER_TRACKING_PREFIXES)
+    return later or _was_tracking(lower)
+
+
+def _was_tracking(name: str) -> bool:
+    """Whether the parameter was known to track from the beginning."""
     lower = name.lower()
     return lower in _TRACKING_NAMES or lower.startswith(_TRACKING_PREFIXES)

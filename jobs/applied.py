@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from alerts.saved import SavedSearches
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.configuration import faults_among, read_saved_searches
 from jobs.context import Context
 from jobs.versions import InForce, in_force, no_faults, unparsed

@@ -14,7 +14,7 @@ from delivery.links import key_mark
 from newswatch.config import Written, plain
 from newswatch.errors import StoreError
 from store.audit import Deed
-from store.faults import REFUSALS
+from store.elastic.faults import REFUSALS
 
 if TYPE_CHECKING:
     from jobs.context import Context

@@ -17,13 +17,14 @@ from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
 from store.audit import Deed
-from store.backups import DRILL, Backup, Backups
 from store.batches import BatchStore
-from store.client import connect, set_up
+from store.elastic.client import connect
 from store.entries import EntryStore
 from store.feeds import FeedStore
 from store.imports import Imports
-from store.mapping import VERSION
+from store.indices.backups import DRILL, Backup, Backups
+from store.indices.mapping import VERSION
+from store.indices.setup import set_up
 from store.milestones import Milestones
 from store.names import Names
 

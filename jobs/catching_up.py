@@ -8,7 +8,7 @@ from alerts.saved import SavedSearches
 from delivery.outbox import EnqueueReport, Outbox
 from jobs.context import Context
 from newswatch.alert import Match
-from store.turns import BRIEF_S, OWING, turn
+from store.elastic.turns import BRIEF_S, OWING, turn
 
 
 def enqueue_missed(context: Context, saved_search_id: str, matches: Sequence[Match]) -> EnqueueReport:

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ingest.check import check as try_feeds
-from ingest.fetch import Fetcher
-from ingest.replacement import OF_NO_USE, Proposals, propose
+from ingest.discovery.check import check as try_feeds
+from ingest.discovery.replacement import OF_NO_USE, Proposals, propose
+from ingest.http.fetch import Fetcher
 from jobs.context import Context, job
 from newswatch.feed import Feed
 from observe.record import noted

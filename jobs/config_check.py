@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from delivery.channels import registry as channels
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.configuration import read_saved_searches
 from newswatch.airflow_faults import airflow_faults, is_meant
 from newswatch.compose_faults import compose_faults, interpolated
@@ -23,9 +23,9 @@ from newswatch.language_files import folders, language_faults
 from newswatch.setting_faults import Finding, disagreements, mistyped
 from newswatch.settings import PREFIX, Settings, default_config_dir
 from newswatch.wording import worded
-from store.client import connect
 from store.configuration import ALERTS, FEEDS, TAXONOMY, ConfigurationStore
-from store.faults import REFUSALS
+from store.elastic.client import connect
+from store.elastic.faults import REFUSALS
 from store.names import Names
 from transforms.taxonomy import load_taxonomy
 from transforms.taxonomy_check import check_taxonomy

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alerts.definitions import EntryFault, read_alerts
 from delivery.channels import registry as channels
 from delivery.channels.registry import parse_address
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.audited import adoption
 from newswatch import config
 from newswatch.alert import SavedSearch

@@ -20,14 +20,15 @@ from newswatch.problems import Bulkhead, Fault, Problem, collecting, no_fault
 from newswatch.settings import Settings
 from observe.record import Run, recording
 from store.audit import AuditLog
-from store.client import Client, connect, set_up, where
-from store.clock import store_clock
 from store.configuration import TAXONOMY
-from store.faults import REFUSALS, store_error
-from store.index_facts import created_at
-from store.mapping import plain_indices
+from store.elastic.client import Client, connect, where
+from store.elastic.clock import store_clock
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.index_facts import created_at
+from store.elastic.nodes import UnansweredError, UnreachableError
+from store.indices.mapping import plain_indices
+from store.indices.setup import set_up
 from store.names import Names
-from store.nodes import UnansweredError, UnreachableError
 from store.quarantine import Quarantine
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,12 @@ from jobs.context import Context, job
 from jobs.encoder import why_none
 from newswatch.article import Article
 from newswatch.errors import SetupError
-from store import bulk
-from store.documents import Document, Stored, all_stored, renewed, with_document
+from store.article_documents import renewed, with_document
+from store.elastic import bulk
+from store.elastic.documents import Document, Stored, all_stored
+from store.elastic.reading import pages
 from store.generations import await_writable
 from store.quarantine import article_problem
-from store.reading import pages
 from transforms import encoder as encoders
 from transforms.encoder import Encoder
 from transforms.meaning import with_meaning

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
-from ingest.feed_file import add_feeds, edit_feed
-from ingest.feeds import FeedSpec
+from ingest.feed_list.feed_file import add_feeds, edit_feed
+from ingest.feed_list.feeds import FeedSpec
 from jobs.configuration import feeds_in_force
 from jobs.context import Context
 from jobs.foreseen import stale

@@ -9,8 +9,8 @@ import asyncio
 from threading import BoundedSemaphore
 from typing import Final
 
-from ingest.discover import Discovery, discover
-from ingest.fetch import Fetcher
+from ingest.discovery.discover import Discovery, discover
+from ingest.http.fetch import Fetcher
 from jobs.context import Context
 
 LOOK_S: Final = 30.0

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.versions import own_of
 from newswatch import config
 from newswatch.clock import utc_now
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError, DocumentError, MissingIndexError, NewswatchError, StoreError
 from newswatch.feed import Feed
-from store.client import Client, connect
 from store.configuration import FEEDS, ConfigurationStore, Verdict, judge, older
-from store.faults import REFUSALS, store_error
+from store.elastic.client import Client, connect
+from store.elastic.faults import REFUSALS, store_error
 from store.names import Names
 
 if TYPE_CHECKING:

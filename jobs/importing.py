@@ -32,13 +32,13 @@ from newswatch.settings import Settings
 from store.articles import ArticleStore, Refused, WriteReport
 from store.audit import Deed
 from store.batches import BatchStore
-from store.client import Client, connect
-from store.documents import Stored
+from store.elastic.client import Client, connect
+from store.elastic.documents import Stored
+from store.elastic.turns import MATCHING, turn
 from store.imports import Import, Imports, Kind, articles_after, content_of, count_of, count_unnumbered, import_id
 from store.names import Names
 from store.retention import month_end
 from store.stories import Stories
-from store.turns import MATCHING, turn
 
 CHUNK: Final = 500
 """Articles of a batch."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Final
 
 from ingest.archive import Archive, join_past, tidy
-from ingest.fetched import Fetched
+from ingest.http.fetched import Fetched
 from jobs.context import Context
 from newswatch import private
 from newswatch.problems import Problem, reason_of

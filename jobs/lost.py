@@ -11,8 +11,8 @@ from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from newswatch.settings_in_part import wrong_settings
 from observe.lost_runs import LostRun, with_late_run, with_lost_run
-from store.client import connect
-from store.clock import store_clock
+from store.elastic.client import connect
+from store.elastic.clock import store_clock
 from store.names import Names
 from store.pulse import PulseStore
 

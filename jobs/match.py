@@ -28,10 +28,10 @@ from newswatch.batch import Batch, BatchState
 from newswatch.outages import WORTH_TELLING, Cause, added
 from newswatch.problems import Bulkhead
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
+from store.elastic.turns import MATCHING, turn
 from store.outages import OutageStore
 from store.stories import Stories
-from store.turns import MATCHING, turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from newswatch.delivery import Delivery
 from newswatch.errors import NewswatchError
 from store.articles import ArticleStore
 from store.audit import Deed
+from store.elastic.turns import BRIEF_S, MATCHING, turn
 from store.story_members import Member, StoryMembers
-from store.turns import BRIEF_S, MATCHING, turn
 
 
 @dataclass(frozen=True, slots=True)

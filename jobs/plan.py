@@ -15,8 +15,8 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
-from ingest.schedule import misaddressed
-from ingest.silence import resting_hosts
+from ingest.http.silence import resting_hosts
+from ingest.polling.schedule import misaddressed
 from ingest.urls import host_of, is_address, site_of
 from jobs.applied import feeds_to_apply
 from jobs.audited import note_key
@@ -29,7 +29,7 @@ from newswatch.problems import Bulkhead, Problem
 from newswatch.settings import Settings
 from store.batches import BatchStore
 from store.configuration import FEEDS
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord, FeedStore, Longest, SyncReport
 from store.outages import OutageStore
 

@@ -14,14 +14,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from ingest.extract import extractor_version
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched
+from ingest.pages.extract import extractor_version
 from ingest.urls import is_part
 from jobs.context import Context, job
 from jobs.enricher import enricher_of
 from jobs.keeping import Keeping
-from jobs.pages import READERS, Page, Pages
+from jobs.pull.pages import READERS, Page, Pages
 from newswatch.article import Article
 from newswatch.problems import Bulkhead
 from store.articles import ArticleStore

@@ -19,9 +19,9 @@ from typing import Final
 from ingest.apart import page_of
 from ingest.archive import Kept, days, kept, read_at
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract, extractor_version
-from ingest.extracted import Extracted
-from ingest.fetched import Fetched
+from ingest.http.fetched import Fetched
+from ingest.pages.extract import extract, extractor_version
+from ingest.pages.extracted import Extracted
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
 from ingest.urls import is_address, known_id
@@ -32,10 +32,11 @@ from newswatch.entry import Entry
 from newswatch.errors import NewswatchError
 from newswatch.feed import Feed
 from newswatch.problems import Bulkhead
-from store import bulk
+from store.article_documents import renewed
 from store.articles import ArticleStore
 from store.audit import Deed
-from store.documents import Document, Stored, renewed
+from store.elastic import bulk
+from store.elastic.documents import Document, Stored
 from store.entries import EntryStore, entry_key, says_the_same
 from store.feeds import FeedStore
 from transforms.enrich import enrich

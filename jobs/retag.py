@@ -15,14 +15,15 @@ from pathlib import Path
 from jobs.context import Context, job
 from jobs.tagger import tagger_of
 from newswatch.article import Article, Level
-from store import bulk
+from store.article_documents import renewed, with_document
 from store.articles import ArticleStore
 from store.audit import Deed
-from store.compare_and_set import until_written
-from store.documents import Document, Stored, all_stored, renewed, with_document
+from store.elastic import bulk
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Stored, all_stored
+from store.elastic.reading import pages
 from store.generations import await_writable
 from store.quarantine import article_problem
-from store.reading import pages
 from transforms.repeated_lines import without_lines
 from transforms.tag import Tagger
 from transforms.taxonomy import load_taxonomy

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 from newswatch import config
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError, DocumentError, StoreError
-from store.client import Client
 from store.configuration import (
     TAXONOMY,
     ConfigurationStore,
     Kept,
 )
-from store.faults import REFUSALS
+from store.elastic.client import Client
+from store.elastic.faults import REFUSALS
 from store.names import Names
 
 if TYPE_CHECKING:

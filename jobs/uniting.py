@@ -28,7 +28,7 @@ from newswatch.errors import NewswatchError, StoreError
 from store.across import Across
 from store.articles import ArticleStore
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.story_members import Member, StoryMembers
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from jobs.keeping import join_archive
 from newswatch.errors import StoreError
 from newswatch.problems import Problem
 from store import retention
-from store.replicas import apply_replicas
+from store.indices.replicas import apply_replicas
 
 
 @dataclass(frozen=True, slots=True)

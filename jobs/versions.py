@@ -21,8 +21,8 @@ from newswatch.config import Source, Written
 from newswatch.errors import ConfigError, DocumentError, MissingIndexError, StoreError
 from newswatch.problems import report_problem
 from store.configuration import ConfigurationStore, Kept, Look, Verdict, fault_of, judge, observed
-from store.documents import problem_of
-from store.faults import REFUSALS, store_error
+from store.elastic.documents import problem_of
+from store.elastic.faults import REFUSALS, store_error
 
 if TYPE_CHECKING:
     from jobs.context import Context

@@ -1,8 +1,8 @@
 """What every stage shares: the types at the boundaries between stages, the settings, the errors.
 
-    Feed + FeedState ─fetch→ Fetched | NotModified | FetchFailed      newswatch.feed, ingest.fetched
+    Feed + FeedState ─fetch→ Fetched | NotModified | FetchFailed      newswatch.feed, ingest.http.fetched
     Fetched ─parse→ ParsedFeed(Entry…)                                ingest.parsed, newswatch.entry
-    Entry ─page, extract→ Extracted ─assemble→ Article                ingest.extracted, newswatch.article
+    Entry ─page, extract→ Extracted ─assemble→ Article                ingest.pages.extracted, newswatch.article
     Article ─clean, tag, fingerprint→ Article
     Article ─index→ a document stamped with its Batch                 newswatch.batch
         Batch ─match→ Match ─enqueue→ Delivery                            newswatch.alert, newswatch.delivery

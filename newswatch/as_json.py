@@ -1,7 +1,8 @@
 """Our types as JSON, the same everywhere: on the command line, in exports, in the results of Airflow tasks. Pure.
 
-pydantic writes them, as it writes what is stored (`store.documents.dump`): dataclasses and counters become objects,
-times become RFC 3339 with `Z` for UTC. `dataclasses.asdict` can't be used: it breaks a Counter and keeps datetimes.
+pydantic writes them, as it writes what is stored (`store.elastic.documents.dump`): dataclasses and counters become
+objects, times become RFC 3339 with `Z` for UTC. `dataclasses.asdict` can't be used: it breaks a Counter and keeps
+datetimes.
 """
 
 from __future__ import annotations

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import SafeConstructor
 from yaml.reader import Reader, ReaderError
 
 from newswatch.errors import ConfigError
@@ -31,17 +32,40 @@ else:
     _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml reads seven times as fast
 
 
-class _UniqueKeyLoader(_SafeLoader):
+_MERGE: Final = "tag:yaml.org,2002:merge"
+
+
+class _UniqueKeys(SafeConstructor):
     """YAML 1.2 forbids a duplicate key; PyYAML would keep the last value and drop the first in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            # What `<<: *defaults` merges is overridden by the mapping's own keys, so it is given twice on purpose.
+            key = "<<" if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice: keep one of them", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+class _UniqueKeyLoader(_UniqueKeys, _SafeLoader):
+    """Reads a whole file."""
+
+
+class _LenientLoader(_SafeLoader):
+    """Reads a file of which only a part can be used."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ARG002
+        try:
+            return super().construct_object(node, deep=True)  # at once, so that it fails here
+        except _UNREADABLE:
+            if not isinstance(node, yaml.ScalarNode):
+                raise
+            self.recursive_objects.pop(node, None)
+            return str(node.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +152,55 @@ def document(source: Source) -> tuple[yaml.Node | None, Any]:
     return _parsed(file.path, file.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file that holds one list, read item by item."""
+
+    root: yaml.Node
+    """For `line_of`."""
+    items: tuple[Any, ...]
+    """The plain values of each item; of one that can't be read, the ConfigError that says why."""
+
+
+def listed(source: Source, key: str) -> Listed | None:
+    """The items of the list `key`, the one key of the file; None: the file holds something else.
+
+    An item with a value that can't be read, or a key that is given twice, costs only itself.
+
+    Raises:
+        ConfigError: the file is missing, too large, or not YAML; the message names the line.
+    """
+    file = written(source)
+    root, _ = _parsed(file.path, file.text, construct=False)
+    if not isinstance(root, yaml.MappingNode) or [name.value for name, _ in root.value] != [key]:
+        return None
+    items = root.value[0][1]
+    if not isinstance(items, yaml.SequenceNode):
+        return None
+    return Listed(root, tuple(_item(file, node) for node in items.value))
+
+
+def _item(file: Written, node: yaml.Node) -> Any:
+    # A constructor of its own: one that has failed half-way takes values that the next item shares for endless ones.
+    constructor = _UniqueKeys()
+    try:
+        return constructor.construct_document(node)
+    except _UNREADABLE as error:
+        return _unreadable(file.path, file.text, error, node, constructor)
+
+
 def plain(text: str) -> Any:
-    """The values of YAML text, read leniently: of a key that is given twice, the last.
+    """The values of YAML text, read leniently: of a key that is given twice, the last; what can't be read, as written.
 
     Raises:
         yaml.YAMLError: it is not YAML.
     """
-    return yaml.load(text, Loader=_SafeLoader)  # noqa: S506 - the safe one, by libyaml
+    try:
+        return yaml.load(text, Loader=_LenientLoader)  # noqa: S506 - a safe one
+    except yaml.YAMLError:
+        raise
+    except _UNREADABLE as error:
+        raise yaml.YAMLError(str(error)) from error
 
 
 def _read(path: Path) -> Written:
@@ -169,39 +235,51 @@ def _moment(seconds: float) -> datetime:
         return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
-def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
+_UNREADABLE: Final = (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError, AttributeError, LookupError)
+"""What PyYAML raises: for a character that YAML forbids, a date such as 2026-13-45, brackets nested a thousand deep;
+the last two for `!!timestamp x`, `!!bool x` and `!!int ""`."""
+
+
+def _parsed(path: Path, text: str, *, construct: bool = True) -> tuple[yaml.Node | None, Any]:
+    """The nodes of a file and, if `construct`, its values."""
     loader = root = None
     try:
         loader = _UniqueKeyLoader(text)
         root = loader.get_single_node()
         if root is not None and _ANCHOR.search(text):
             _refuse_expansion(path, root)
-        return root, loader.construct_document(root) if root is not None else None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise ConfigError(path, line, error.problem or "is not YAML") from error
-    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
-        # A character that YAML forbids, a date such as 2026-13-45, brackets nested a thousand deep.
-        if isinstance(error, ReaderError) and (odd := Reader.NON_PRINTABLE.search(text)):
-            line = text.count("\n", 0, odd.start()) + 1
-            raise ConfigError(path, line, f"holds a character that can't be read: {odd[0]!r}") from error
-        why = " ".join(str(error).split())
-        raise ConfigError(path, _line_of_value(root, loader), f"holds a value that can't be read: {why}") from error
+        return root, loader.construct_document(root) if construct and root is not None else None
+    except _UNREADABLE as error:
+        raise _unreadable(path, text, error, root, loader) from error
     finally:
         if loader is not None:
             loader.dispose()
 
 
-def _line_of_value(root: yaml.Node | None, loader: yaml.SafeLoader | None) -> int | None:
+def _unreadable(
+    path: Path, text: str, error: Exception, root: yaml.Node | None, constructor: SafeConstructor | None
+) -> ConfigError:
+    """The error for what PyYAML can't read."""
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        return ConfigError(path, line, error.problem or "is not YAML")
+    if isinstance(error, ReaderError) and (odd := Reader.NON_PRINTABLE.search(text)):
+        line = text.count("\n", 0, odd.start()) + 1
+        return ConfigError(path, line, f"holds a character that can't be read: {odd[0]!r}")
+    why = " ".join(str(error).split())
+    return ConfigError(path, _line_of_value(root, constructor), f"holds a value that can't be read: {why}")
+
+
+def _line_of_value(root: yaml.Node | None, constructor: SafeConstructor | None) -> int | None:
     """The line of the first value that can't be made of what is written; None: it is not a single value's fault."""
     nodes = [root] if root is not None else []
-    while nodes and loader:
+    while nodes and constructor:
         node = nodes.pop()
         nodes += reversed(_parts(node))
         if isinstance(node, yaml.ScalarNode):
             try:
-                loader.construct_object(node)
-            except (yaml.YAMLError, ValueError, TypeError, OverflowError):
+                constructor.construct_object(node)
+            except _UNREADABLE:
                 return int(node.start_mark.line) + 1
     return None
 
@@ -372,3 +450,15 @@ def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             return line_of(node.value[step], rest)
     return int(node.start_mark.line) + 1
+
+
+def text_at(node: yaml.Node | None, location: tuple[int | str, ...]) -> str:
+    """What is written at `location`, a path of keys and indices; empty if there is no single value."""
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(step)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            return ""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""

@@ -79,7 +79,7 @@ class Feed:
     state_media: bool = False
     """A state owns or pays for it and may decide what it says, with nothing that keeps the state out."""
     fast: bool = False
-    """Asked every few seconds by the fast lane instead of once a minute (`ingest.fast`)."""
+    """Asked every few seconds by the fast lane instead of once a minute (`ingest.polling.fast`)."""
     origin: Origin = "file"
 
 
@@ -156,7 +156,7 @@ class FeedState:
     former_urls: tuple[str, ...] = ()
     """URLs it was polled under before permanent redirects were adopted, oldest first."""
     gaps: tuple[Gap, ...] = ()
-    """When it may have missed items, oldest first; the last `ingest.schedule.GAPS_KEPT` of them."""
+    """When it may have missed items, oldest first; the last `ingest.polling.schedule.GAPS_KEPT` of them."""
     usual_entries: float | None = None
     """Entries that a list usually shows, smoothed; only of sources that are not feeds."""
     short_polls: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -129,6 +130,18 @@ def _has_login(settings: Settings) -> bool:
     return bool(settings.elasticsearch_api_key or settings.elasticsearch_password)
 
 
+def _is_file(path: Path) -> bool:
+    return _is_there(path, Path.is_file)
+
+
+def _is_there(path: Path, is_kind: Callable[[Path], bool]) -> bool:
+    """False also for what can be no name, such as a whole certificate in place of its file's name."""
+    try:
+        return is_kind(path)
+    except (OSError, ValueError):
+        return False
+
+
 def _cluster_elsewhere(settings: Settings) -> bool:
     return not all(map(_url_is_here, settings.elasticsearch_urls))
 
@@ -195,7 +208,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule(
         ("fetch_ca_certs",),
-        lambda s: s.fetch_ca_certs is not None and not s.fetch_ca_certs.is_file(),
+        lambda s: s.fetch_ca_certs is not None and not _is_file(s.fetch_ca_certs),
         "there is no such file on this machine. Name the certificate authority's file, in PEM",
     ),
     _Rule(
@@ -266,7 +279,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     *(
         _Rule(
             (name,),
-            lambda s, name=name: getattr(s, name) is not None and not getattr(s, name).is_file(),  # type: ignore[misc]
+            lambda s, name=name: getattr(s, name) is not None and not _is_file(getattr(s, name)),  # type: ignore[misc]
             f"there is no such file on this machine. Name {what}, in PEM",
         )
         for name, what in (
@@ -343,7 +356,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     ),
     _Rule(
         ("elasticsearch_ca_certs",),
-        lambda s: s.elasticsearch_ca_certs is not None and not s.elasticsearch_ca_certs.is_file(),
+        lambda s: s.elasticsearch_ca_certs is not None and not _is_file(s.elasticsearch_ca_certs),
         "there is no such file on this machine. Name the certificate authority's file, in PEM",
     ),
     _Rule(
@@ -413,7 +426,7 @@ _RULES: Final[tuple[_Rule, ...]] = (
     # ── folders
     _Rule(
         ("config_dir",),
-        lambda s: not s.config_dir.is_dir(),
+        lambda s: not _is_there(s.config_dir, Path.is_dir),
         "there is no such folder on this machine. Name the folder of feeds.yaml, alerts.yaml and taxonomy.yaml",
     ),
 )

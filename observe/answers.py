@@ -14,11 +14,11 @@ from newswatch.errors import DocumentError
 from newswatch.problems import Problem, ProblemKind
 from newswatch.pulse import JobPulse
 from observe.pulse import FailingSearch, MailState, Reach, Waiting
-from store.documents import Document, read, values
+from store.elastic.documents import Document, read, values
+from store.elastic.times import moment_at
 from store.names import Names
 from store.pulse import read_pulse as read_job
 from store.quarantine import FAILED_IN_MATCHING, LATEST_FIRST, moment
-from store.times import moment_at
 
 NONSENSE: Final = (KeyError, TypeError, ValueError, OverflowError)
 """What reading a document that was edited by hand may raise."""

@@ -12,7 +12,7 @@ from newswatch.settings import Settings
 from newswatch.texts import cut_short
 from observe.condition import Condition, Severity
 from observe.pulse import EndingKey, Pulse
-from store.documents import Document, values
+from store.elastic.documents import Document, values
 from store.keys import KIND, read_key
 from store.keys import MOST as MOST_KEYS
 

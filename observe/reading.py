@@ -40,13 +40,13 @@ from observe.answers import (
 from observe.keys import query_of, read_keys
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
-from store.client import Client
 from store.configuration import ConfigurationStore
-from store.documents import Document
-from store.faults import REFUSALS, store_error
-from store.mapping import plain_indices
+from store.elastic.client import Client
+from store.elastic.documents import Document
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.times import moment_at
+from store.indices.mapping import plain_indices
 from store.names import Names
-from store.times import moment_at
 
 PATIENCE_S: Final = 3.0
 """Time limit of each request. A page shows the pulse, and must not wait for it; the whole is some tens of ms."""

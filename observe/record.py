@@ -28,10 +28,10 @@ from newswatch.latencies import Latencies
 from newswatch.problems import reason_of
 from newswatch.pulse import LATE, JobPulse
 from newswatch.texts import cut_short
-from store.client import Client, spent
-from store.faults import REFUSALS, store_error
+from store.elastic.client import Client, spent
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.nodes import Spent
 from store.names import Names
-from store.nodes import Spent
 from store.pulse import PulseStore
 
 log = logging.getLogger(__name__)

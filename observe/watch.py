@@ -40,8 +40,8 @@ from observe.probes.stack import stack
 from observe.reading import PATIENCE_S
 from observe.tell import Result, Way, ways
 from observe.watchman import EVERY_S, Watchman, lock_file
-from store.client import connect
-from store.clock import store_clock
+from store.elastic.client import connect
+from store.elastic.clock import store_clock
 from store.names import Names
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from search.ranking import LITERAL, is_pasted, means
 from search.senses import senses_of, with_entities
 from search.syntax import Parsed, parse
 from search.words import Wording, is_dense, otherwise, wording
-from store.mapping import DEFAULT_FIELDS, fields_of
+from store.indices.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names
 
 Sort = Literal["relevance", "time"]

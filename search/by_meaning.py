@@ -39,7 +39,7 @@ _RAISED: Final = FIRST / 2
 _LOOKED: Final = 200
 """Articles that the search for neighbours looks at in each segment."""
 
-OF_ANOTHER: Final = Unmeant("these articles have vectors of another encoder; `newswatch encode` makes them anew")
+OF_ANOTHER: Final = Unmeant("most of these have vectors of another encoder; `newswatch encode` renews them")
 
 
 def neighbours(vector: str, k: int, least: float, filters: Sequence[Json]) -> Json:
@@ -78,12 +78,12 @@ def nearer_first(
     full = len(found) if results.filled is None else results.filled
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
     head = rows[:_REORDERED]
-    cosines = _cosines(head, meant)
+    cosines, is_mostly_of_another = _cosines(head, meant)
     first = _first(head, cosines, {hit.article.id for hit in found[:full]})
     head = nearest_first(head, cosines, first, language)
     place = len(first) if 0 < full < len(head) else full
     filled = place if place < len(rows) else None
-    unmeant = results.unmeant or (None if cosines or not any(hit.meant for hit in head) else OF_ANOTHER)
+    unmeant = results.unmeant or (OF_ANOTHER if is_mostly_of_another else None)
     raised = tuple(row for hit in rows if hit.score >= _RAISED and (row := _row(hit, by_story)) in shown)
     ordered = (*head, *rows[_REORDERED:])
     return replace(results, hits=ordered, filled=filled, similar=len(new), raised=raised, unmeant=unmeant)
@@ -98,10 +98,16 @@ def _marked(hit: Hit) -> Hit:
     return replace(hit, by_meaning=not (hit.highlights or hit.stand_ins))
 
 
-def _cosines(hits: Sequence[Hit], meant: Meant) -> Mapping[str, float]:
-    """Article → the cosine of its vector to the words, where it has one by the same encoder."""
+def _cosines(hits: Sequence[Hit], meant: Meant) -> tuple[Mapping[str, float], bool]:
+    """Article → the cosine of its vector to the words; and whether most that have a vector have it by another encoder.
+
+    Then there are no cosines: after an update, the few articles that came since would stand above all others.
+    """
     by_id = {hit.article.id: hit.meant for hit in hits}
-    return {id_: cosine(meant.vector, one.vector) for id_, one in by_id.items() if one and one.by == meant.by}
+    found = {id_: one for id_, one in by_id.items() if one}
+    ours = {id_: cosine(meant.vector, one.vector) for id_, one in found.items() if one.by == meant.by}
+    is_mostly_of_another = len(found) > 2 * len(ours)
+    return ({} if is_mostly_of_another else ours), is_mostly_of_another
 
 
 def _first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str]) -> Collection[str]:

@@ -12,8 +12,8 @@ from search.asked import to_query
 from search.asking import ask_within
 from search.syntax import parse
 from search.usual import Basis, Window, basis, candidates
+from store.elastic.times import moment_at
 from store.names import Names
-from store.times import moment_at
 
 Json = dict[str, Any]
 Answer = Mapping[str, Any]

@@ -14,9 +14,10 @@ from search.counts import Json, answer_to, clause, counts, windowed, within
 from search.editing import with_value, written
 from search.syntax import parse
 from search.usual import Basis, Compared, Window, last_day
-from store.documents import from_document, values
+from store.article_documents import from_document
+from store.elastic.documents import values
+from store.elastic.times import daily, midnight, moment_at
 from store.names import Names
-from store.times import daily, midnight, moment_at
 
 TREND_DAYS: Final = 56
 RELATED: Final = 12

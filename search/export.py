@@ -17,9 +17,10 @@ from search.asked import Sort, ranked, required, to_query, understood
 from search.asking import TIMEOUT, Answer, answering, impatient, too_slow
 from search.picks import UNSHOWN
 from search.similar import refuse_similar
-from store.documents import from_document, readable
+from store.article_documents import from_document
+from store.elastic.documents import readable
+from store.elastic.reading import every as every_hit
 from store.names import Names
-from store.reading import every as every_hit
 
 _PAGE = 500
 """Articles in one page, which is some megabytes because they are whole."""

@@ -13,7 +13,7 @@ from search.filter_clauses import clause_of
 from search.filters import FACETS, FILTERS, fields_of
 from search.syntax import Parsed
 from search.time_spans import span
-from store.times import daily, midnight, moment_at
+from store.elastic.times import daily, midnight, moment_at
 
 _INTERVALS = (
     ("1m", timedelta(minutes=1)),

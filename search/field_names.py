@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Any, Final
 
 from search.filters import FILTERS
-from store.mapping import ARTICLE
+from store.indices.mapping import ARTICLE
 
 _LIKENESS: Final = 0.8
 """Minimum similarity (0 to 1) for a misspelt name: `titel` is one for `title`, `Iran` is not one for `lang`."""

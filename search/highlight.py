@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from store.mapping import ANALYZERS, UNSTEMMED
+from store.indices.mapping import ANALYZERS, UNSTEMMED
 from transforms import sentences
 from transforms.fold import INVISIBLE
 

@@ -13,7 +13,8 @@ from newswatch.article import Article
 from newswatch.batch import SEQ_PER_ATTEMPT
 from search.asked import filled_fields, required, to_query, understood
 from search.asking import Answer, ask
-from store.documents import Hit, from_document, readable
+from store.article_documents import from_document
+from store.elastic.documents import Hit, readable
 from store.ingest_order import Cursor, CursorError, Horizon, Horizons, latest
 from store.names import Names
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from search.field_names import is_field, is_slip
-from store.analysis import COLON
+from store.indices.analysis import COLON
 from transforms.fold import HEBREW, INVISIBLE, PARTING
 
 _QUOTED: Final = re.compile(rf"""((?<![{HEBREW}])"(?:[^"\\]|\\.)*")""", re.DOTALL)

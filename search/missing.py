@@ -23,6 +23,9 @@ _NAMED: Final = 3
 _REASON_CHARS: Final = 200
 _PARTIAL: Final = "Partial shards failure"
 """What Elasticsearch calls it where partial answers are refused."""
+_NO_COPY: Final = "no_shard_available_action_exception"
+_REJECTED: Final = "Search rejected due to missing shards"
+"""What it says of slices without a copy where partial answers are refused."""
 
 _OF_THE_QUERY: Final = frozenset(
     ("query_shard_exception", "parse_exception", "parsing_exception", "too_many_nested_clauses", "too_many_clauses")
@@ -82,11 +85,21 @@ def missing_in(answer: Mapping[str, Any]) -> Missing | None:
 
 
 def missing_by(error: Any) -> Missing | None:
-    """What the `error` of a search says that an answer would lack; None if it is another error."""
-    if not isinstance(error, Mapping) or error.get("reason") != _PARTIAL:
+    """What the `error` of a search says that an answer would lack; None if it is another error.
+
+    No slice at all may be in reach, as long as a node starts: what was asked is as little at fault as with one of many.
+    """
+    if not isinstance(error, Mapping):
         return None
     failures = error.get("failed_shards") or ()
+    if error.get("reason") != _PARTIAL and not _has_no_copy(error, failures):
+        return None
     return _missing(failures, max(1, len(failures)), 0)
+
+
+def _has_no_copy(error: Mapping[str, Any], failures: Sequence[Mapping[str, Any]]) -> bool:
+    kinds = {(failure.get("reason") or {}).get("type") for failure in failures}
+    return kinds == {_NO_COPY} or str((error.get("caused_by") or {}).get("reason", "")).startswith(_REJECTED)
 
 
 def whole(answer: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -142,5 +155,7 @@ def _missing(failures: Sequence[Mapping[str, Any]], count: int, of: int) -> Miss
     cause: Any = failures[0].get("reason") if failures else None
     while isinstance(cause, Mapping) and cause.get("caused_by"):
         cause = cause["caused_by"]
-    told = str(cause.get("reason") or cause.get("type")) if isinstance(cause, Mapping) else "no copy is in reach"
+    told = "no copy is in reach"
+    if isinstance(cause, Mapping) and cause.get("type") != _NO_COPY:
+        told = str(cause.get("reason") or cause.get("type"))
     return Missing(slices, count, of, cut_short(" ".join(told.split()), _REASON_CHARS).rstrip("."))

@@ -20,8 +20,9 @@ from search.results import Copy, Hit
 from search.story_view import StoryFacts
 from search.syntax import Parsed
 from search.words import Wording
-from store.documents import Hit as StoredHit
-from store.documents import from_document, load, readable
+from store.article_documents import from_document
+from store.elastic.documents import Hit as StoredHit
+from store.elastic.documents import load, readable
 from store.names import Names
 from transforms.encoder import DIMENSIONS, unpacked
 

@@ -30,7 +30,7 @@ from search.words import (
     pieces,
     tokens_of,
 )
-from store.mapping import UNSTEMMED
+from store.indices.mapping import UNSTEMMED
 
 Json = dict[str, Any]
 

@@ -27,9 +27,10 @@ from search.results import Hit, Results
 from search.story_view import StoryFacts, story_facts
 from search.syntax import Parsed
 from search.syntax_error import QuerySyntaxError
-from store.documents import Hit as StoredHit
-from store.documents import from_document, readable
-from store.mapping import DEFAULT_FIELDS
+from store.article_documents import from_document
+from store.elastic.documents import Hit as StoredHit
+from store.elastic.documents import readable
+from store.indices.mapping import DEFAULT_FIELDS
 from store.names import Names
 from transforms import encoder as encoders
 from transforms.encoder import packed

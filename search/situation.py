@@ -19,9 +19,10 @@ from search.editing import with_value
 from search.story_view import independent_sources
 from search.syntax import parse
 from search.usual import Basis, Compared, Window
-from store.documents import from_document, values
+from store.article_documents import from_document
+from store.elastic.documents import values
+from store.elastic.times import moment_at
 from store.names import Names
-from store.times import moment_at
 
 TAGGED: Final = "level:mention"
 """The short filter for articles with any tag."""

@@ -14,9 +14,10 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.article import Article, Version
 from newswatch.reliability import Credibility, Voice, credibility, voice_key, voices
 from search.missing import IncompleteError, Missing, missing_in, note_missing, noted, refused_part, whole
-from store.documents import from_document, read, values
+from store.article_documents import from_document
+from store.elastic.documents import read, values
+from store.elastic.times import moment_at
 from store.names import Names
-from store.times import moment_at
 from transforms.versions import DiffKind, word_diff
 
 _BUCKETS = 1_000

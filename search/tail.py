@@ -19,8 +19,9 @@ from newswatch.batch import SEQ_PER_BATCH
 from search.asked import required, to_query, understood
 from search.asking import ask
 from search.syntax import Parsed
+from store.article_documents import from_document
 from store.batches import GRACE, MOST
-from store.documents import from_document, values
+from store.elastic.documents import values
 from store.names import Names
 
 _PAGE = 500

@@ -1,1 +1,1 @@
-"""Elasticsearch: its mapping, how it is written and read, and one module per kind of document."""
+"""One module per kind of document; `indices` for what the indices are, `elastic` for how they are written and read."""

@@ -18,9 +18,9 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
-from store.documents import Document, values
+from store.elastic.documents import Document, values
+from store.elastic.times import within
 from store.names import Names
-from store.times import within
 from transforms.across import (
     LOOK_BACK,
     MOST,

@@ -18,12 +18,12 @@ from elasticsearch import Elasticsearch
 from newswatch.clock import SKEW
 from newswatch.errors import DocumentError, MissingIndexError, StoreError
 from newswatch.problems import report_problem
-from store.compare_and_set import put
-from store.documents import Stored, dump, load, problem_of
-from store.faults import REFUSALS, our_error
-from store.index_facts import uuid_of
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Stored, dump, load, problem_of
+from store.elastic.faults import REFUSALS, our_error
+from store.elastic.index_facts import uuid_of
+from store.elastic.reading import get_one
 from store.names import Names
-from store.reading import get_one
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,13 @@ from elasticsearch import Elasticsearch, NotFoundError
 from newswatch.article import Article
 from newswatch.batch import Batch
 from newswatch.errors import DocumentError, StoreError
-from store import bulk, faults
-from store.documents import Document, Hit, Stored, all_stored, read, renewed, stored, to_document, with_document
+from store.article_documents import renewed, to_document, with_document
+from store.elastic import bulk, faults
+from store.elastic.documents import Document, Hit, Stored, all_stored, read, stored
+from store.elastic.reading import every, in_parts, unreadable_index
 from store.generations import await_writable, create_slice, home_of, live_slices
 from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
 from store.names import Names
-from store.reading import every, in_parts, unreadable_index
 
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
@@ -254,7 +255,7 @@ class ArticleStore:
             hits = self._mget(live, wanted)
             if hits is not None:
                 break
-            # A slice that another worker is creating joins the alias before it can be read; on a busy disk long before.
+            # A node has restarted or a shard moves, so a slice can't be read yet.
             time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
             raise StoreError("The slices of the articles keep changing: run it again.")

@@ -29,12 +29,12 @@ from newswatch.as_json import json_line
 from newswatch.clock import Clock, utc_now
 from newswatch.errors import DocumentError, StoreError
 from newswatch.origin import origin
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, read, readable
-from store.faults import REFUSALS, store_error
-from store.mapping import AUDIT, plain_mappings
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, read, readable
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.reading import every, get_hit, get_one
+from store.indices.mapping import AUDIT, plain_mappings
 from store.names import Names
-from store.reading import every, get_hit, get_one
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from ingest.given import IMPORTED
 from newswatch.batch import SEQ_PER_BATCH, Batch, BatchState
 from newswatch.clock import SKEW
 from newswatch.errors import StoreError
-from store import bulk, faults
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, require_id
+from store.elastic import bulk, faults
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, require_id
+from store.elastic.reading import find, get_one
 from store.names import Names
-from store.reading import find, get_one
 
 _NUMBERS = 100
 """How many numbers to try, because other workers may open batches at the same time."""

@@ -18,11 +18,11 @@ from elasticsearch import ApiError, Elasticsearch, NotFoundError
 from newswatch.clock import SKEW
 from newswatch.config import Written
 from newswatch.texts import cut_short
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, require_id, values
-from store.faults import store_error
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, require_id, values
+from store.elastic.faults import store_error
+from store.elastic.reading import get_hits, get_one
 from store.names import Names
-from store.reading import get_hits, get_one
 
 FEEDS: Final = "feeds.yaml"
 ALERTS: Final = "alerts.yaml"

@@ -16,10 +16,10 @@ from elasticsearch import Elasticsearch
 
 from newswatch import desk
 from newswatch.desk import Deed, Handover, Look, Mark, Step
-from store.compare_and_set import put, until_written
-from store.documents import Document, Hit, Reads, dump, load, readable, require_id
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Hit, Reads, dump, load, readable, require_id
+from store.elastic.reading import get_hits, get_one
 from store.names import Names
-from store.reading import get_hits, get_one
 
 T = TypeVar("T")
 

@@ -12,10 +12,10 @@ from elasticsearch import Elasticsearch
 from ingest.wording import words
 from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Problem
-from store import bulk
-from store.documents import dump, load, readable, require_id, stored, values
+from store.elastic import bulk
+from store.elastic.documents import dump, load, readable, require_id, stored, values
+from store.elastic.reading import every, get_hits
 from store.names import Names
-from store.reading import every, get_hits
 
 _FEEDS = 1_000
 """Maximum number of feeds in one search."""

@@ -14,11 +14,11 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import NewswatchError
 from newswatch.feed_address import FeedAddress, Target
 from store.audit import AuditLog, Deed
-from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, dump, load, values
-from store.faults import REFUSALS
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Stored, dump, load, values
+from store.elastic.faults import REFUSALS
+from store.elastic.reading import every, get_one
 from store.names import Names
-from store.reading import every, get_one
 
 MOST: Final = 200
 """Addresses in force that one reader may have."""

@@ -9,17 +9,19 @@ from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
 
-from ingest.schedule import retried
+from ingest.polling.schedule import retried
 from newswatch.article import Article
 from newswatch.errors import NewswatchError
-from store import bulk
-from store.compare_and_set import until_written
-from store.documents import Stored, feed_document, from_document, values
+from store.article_documents import from_document
+from store.elastic import bulk
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Stored, values
+from store.elastic.reading import get_one
+from store.elastic.times import daily, midnight, moment_at
+from store.feed_documents import feed_document
 from store.feeds import FeedRecord, read_feed
 from store.names import Names
 from store.quarantine import Kept, Quarantine
-from store.reading import get_one
-from store.times import daily, midnight, moment_at
 
 PROBLEMS = 10
 """Maximum number of problems in a feed's history."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.urls import article_id
 from newswatch.feed import Feed, FeedState
-from store.documents import Document, dump, feed_document
+from store.elastic.documents import Document, dump
+from store.feed_documents import feed_document
 
 if TYPE_CHECKING:
     from store.feeds import FeedRecord

@@ -10,21 +10,22 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from ingest.rhythm import WEEK_S
+from ingest.polling.rhythm import WEEK_S
 from ingest.urls import article_id
 from newswatch.batch import Batch
 from newswatch.clock import SKEW
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.settings import Settings
-from store import bulk
 from store.applied import apply_again
-from store.compare_and_set import until_written
 from store.configuration import FEEDS
-from store.documents import Document, Stored, feed_document, feed_from_document, load, require_id, values
+from store.elastic import bulk
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Stored, load, require_id, values
+from store.elastic.reading import every, find, get_one, get_stored
+from store.elastic.times import moment_at
+from store.feed_documents import feed_document, feed_from_document
 from store.feed_listing import address_of, compared, reconfigured, record_document
 from store.names import Names
-from store.reading import every, find, get_one, get_stored
-from store.times import moment_at
 
 
 @dataclass(frozen=True, slots=True)

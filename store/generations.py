@@ -4,7 +4,7 @@ A slice is one index per month. When a mapping change requires stored articles t
 month's next generation beside the one in force, through our own code, while reading and writing go on. Only for the
 last, short step does it block writes to the old generation: it copies what was written since, and moves the alias in
 one request. Writers see their index blocked or gone, look up the slices again, and write to the new one; nothing can be
-written to the old one any more. It stays for a day, for searches that still read it; then `store.retention` drops it.
+written to the old one any more. It stays for a day, for searches that still read it; then `retention` drops it.
 
 An upgrade may die at any point: copying keeps each document's version, so that copying again changes nothing, and a
 generation outside the alias is not searched.
@@ -22,15 +22,18 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from newswatch.errors import DocumentError, StoreError
 from newswatch.settings import Settings
-from store import bulk, faults
-from store.client import set_up
-from store.documents import Document, read, renewed
-from store.mapping import ARTICLE, VERSION, article_template, fingerprint
+from store.article_documents import renewed
+from store.elastic import bulk, faults
+from store.elastic.documents import Document, read
+from store.elastic.reading import pages
+from store.indices.mapping import ARTICLE, VERSION, article_template, fingerprint
+from store.indices.setup import set_up
 from store.names import Names
-from store.reading import pages
 
 PATIENCE_S = 120.0
 """How long a writer waits for an upgrade's last step, which takes seconds for a month of 100,000 articles."""
+JOINED_S = 10.0
+"""How long a worker waits for the slice that another one is making. Afterwards it puts the slice in force itself."""
 _PAGE = 1_000
 _NEARLY_DONE = 200
 """Articles. After a pass that copies no more than this, the last pass follows, with writes blocked."""
@@ -90,18 +93,40 @@ def home_of(names: Names, live: Iterable[str], month: str) -> str | None:
 
 
 def create_slice(es: Elasticsearch, names: Names, month: str) -> str:
-    """Create the first slice of a month, in the alias, unless it exists; its name."""
+    """Create the first slice of a month unless the month has one, and put it in force; the name of the one in force.
+
+    An index is known before it can be searched, on a busy machine for a second. In the alias from the start, it would
+    make all searches of that moment fail, or miss a part. So it joins when Elasticsearch says that it is up.
+    """
     index = names.slice_of_month(month)
-    _create(es, index, aliases={names.articles: {}})
+    if not _create(es, index) and (joined := _joined(es, names, month)):
+        return joined
+    es.indices.put_alias(index=index, name=names.articles)
     return index
 
 
-def _create(es: Elasticsearch, index: str, **body: Any) -> None:
+def _joined(es: Elasticsearch, names: Names, month: str) -> str | None:
+    """The slice of a month that another worker is making, once it is in force; None if that worker has died.
+
+    Only the maker puts it in force while it lives: later it would bring back a generation that an upgrade replaced.
+    """
+    deadline = time.monotonic() + JOINED_S
+    pause = 0.02
+    while (home := home_of(names, live_slices(es, names), month)) is None and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+    return home
+
+
+def _create(es: Elasticsearch, index: str, **body: Any) -> bool:
+    """Create the index and wait until it can be searched; False if it exists, ready or not."""
     try:
         es.indices.create(index=index, **body)
     except BadRequestError as error:
         if error.error != "resource_already_exists_exception":
             raise
+        return False
+    return True
 
 
 def await_writable(es: Elasticsearch, names: Names, patience_s: float | None = None) -> None:

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
-from ingest.hubs import Subscription
+from ingest.polling.hubs import Subscription
 from newswatch.feed import FeedState
-from store import bulk
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, values
+from store.elastic import bulk
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, values
+from store.elastic.reading import every, find, get_hit, get_one
 from store.feeds import FeedRecord, read_feed
 from store.names import Names
-from store.reading import every, find, get_hit, get_one
 
 MOST_WAITING: Final = 1_000
 """Pushes that may wait to be read; beyond that hubs are told to come again later."""

@@ -13,12 +13,13 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import DocumentError, NewswatchError
-from store import bulk
-from store.compare_and_set import put
-from store.documents import Stored, dump, from_document, load, read, require_id, stored
-from store.faults import REFUSALS, store_error
+from store.article_documents import from_document
+from store.elastic import bulk
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Stored, dump, load, read, require_id, stored
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.reading import every, get_one
 from store.names import Names
-from store.reading import every, get_one
 
 Kind = Literal["lines", "warc", "installation"]
 

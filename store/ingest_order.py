@@ -26,9 +26,9 @@ from elasticsearch import Elasticsearch
 
 from newswatch.batch import SEQ_PER_ATTEMPT, SEQ_PER_BATCH, Batch
 from newswatch.errors import NewswatchError
-from store import faults
 from store.batches import GRACE, MOST, read_batch
-from store.documents import values
+from store.elastic import faults
+from store.elastic.documents import values
 from store.names import Names
 
 PLACING: Final = timedelta(minutes=5)

@@ -23,11 +23,11 @@ from newswatch.api_key import MOST_DAYS, MOST_PER_MINUTE, NAME_CHARS, PER_MINUTE
 from newswatch.errors import DocumentError, NewswatchError, StoreError
 from newswatch.origin import origin
 from store.audit import AuditLog, Deed
-from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, dump, load, values
-from store.faults import REFUSALS
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Stored, dump, load, values
+from store.elastic.faults import REFUSALS
+from store.elastic.reading import every, get_one
 from store.names import Names
-from store.reading import every, get_one
 
 MOST: Final = 1_000
 """Keys in force at a time."""

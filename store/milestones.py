@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from elasticsearch import ConflictError, Elasticsearch
 
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, values
-from store.faults import REFUSALS, store_error
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, values
+from store.elastic.faults import REFUSALS, store_error
+from store.elastic.reading import get_one
 from store.ingest_order import Horizon
 from store.names import Names
-from store.reading import get_one
 
 HEAD: Final = "head"
 LEAST_US: Final = 1_000_000

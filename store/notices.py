@@ -11,10 +11,10 @@ from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError
 from newswatch.problems import report_problem
-from store.compare_and_set import put
-from store.documents import Document, Stored, dump, load, problem_of, read, stored
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Document, Stored, dump, load, problem_of, read, stored
+from store.elastic.reading import get_hit
 from store.names import Names
-from store.reading import get_hit
 
 
 @dataclass(frozen=True, slots=True)

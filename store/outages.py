@@ -9,10 +9,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.outages import Cause, History
-from store.compare_and_set import put, until_written
-from store.documents import Document, Stored, dump, load, require_id
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Document, Stored, dump, load, require_id
+from store.elastic.reading import get_one, get_stored
 from store.names import Names
-from store.reading import get_one, get_stored
 
 
 @dataclass(frozen=True, slots=True)

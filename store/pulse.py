@@ -9,10 +9,10 @@ from elasticsearch import Elasticsearch
 
 from newswatch.errors import DocumentError
 from newswatch.pulse import JobPulse
-from store.compare_and_set import put, until_written
-from store.documents import Stored, dump, load, read, stored, values
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.documents import Stored, dump, load, read, stored, values
+from store.elastic.reading import get_hit
 from store.names import Names
-from store.reading import get_hit
 
 
 class PulseStore:

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from elasticsearch import Elasticsearch
 
-from store.compare_and_set import put
-from store.documents import Stored
+from store.elastic.compare_and_set import put
+from store.elastic.documents import Stored
+from store.elastic.reading import get_hit
 from store.names import Names
-from store.reading import get_hit
 
 KEPT: Final = timedelta(days=1)
 UNDER_WAY: Final = timedelta(minutes=2)

@@ -16,11 +16,11 @@ from ingest.dates import in_utc
 from newswatch.article import Article
 from newswatch.entry import Entry
 from newswatch.problems import Problem, reason_of
-from store import bulk
-from store.compare_and_set import until_written
-from store.documents import Document, Hit, dump, stored
+from store.elastic import bulk
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Hit, dump, stored
+from store.elastic.reading import get_hits
 from store.names import Names
-from store.reading import get_hits
 
 PER_FEED = 20
 """Entries of one feed that one call of `note` keeps individually; one more problem counts the rest."""

@@ -10,10 +10,10 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.clock import SKEW
-from store import bulk
-from store.documents import Stored, dump, load, require_id
+from store.elastic import bulk
+from store.elastic.documents import Stored, dump, load, require_id
+from store.elastic.reading import find
 from store.names import Names
-from store.reading import find
 
 HOURS = (1, 6, 24)
 """Hours after the mail."""

@@ -15,16 +15,17 @@ from elasticsearch import ApiError, Elasticsearch
 
 from newswatch.batch import BatchState
 from newswatch.delivery import DeliveryState
-from store import bulk, pushes
+from store import pushes
 from store.audit import AuditLog
-from store.documents import Hit, Stored, stored, values
+from store.elastic import bulk
+from store.elastic.documents import Hit, Stored, stored, values
+from store.elastic.index_facts import created_at
+from store.elastic.reading import every, get_hits, pages
 from store.entries import entry_key
 from store.feeds import read_feed
 from store.generations import Slice, all_slices
-from store.index_facts import created_at
 from store.milestones import HEAD, micros
 from store.names import Names
-from store.reading import every, get_hits, pages
 
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a replaced generation stays, for searches that still read it."""

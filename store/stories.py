@@ -19,14 +19,15 @@ from newswatch.batch import Batch
 from newswatch.errors import StoreError
 from newswatch.garbage import collector_paused
 from newswatch.topics import Topics
-from store import bulk
 from store.across import Across
-from store.documents import Document, Stored, placed_document, profile_of, renewed, stored_gist, with_document
+from store.article_documents import placed_document, profile_of, renewed, stored_gist, with_document
+from store.elastic import bulk
+from store.elastic.documents import Document, Stored
+from store.elastic.reading import find
+from store.elastic.times import within
 from store.generations import await_writable
 from store.names import Names
-from store.reading import find
 from store.story_candidates import StoryCandidates
-from store.times import within
 from transforms.background import Background, Counts, has_base
 from transforms.encoder import Encoder
 from transforms.likeness import weigh

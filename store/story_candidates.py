@@ -18,9 +18,10 @@ from typing import Any, Final
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
-from store.documents import Document, Hit, from_document, profile_of, readable, stored_gist
+from store.article_documents import from_document, profile_of, stored_gist
+from store.elastic.documents import Document, Hit, readable
+from store.elastic.times import within
 from store.names import Names
-from store.times import within
 from transforms.background import Background, has_base
 from transforms.likeness import Weighed, weigh
 from transforms.profile import Body

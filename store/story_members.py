@@ -9,11 +9,12 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.errors import NewswatchError
-from store import bulk
-from store.compare_and_set import until_written
-from store.documents import Document, Stored, all_stored, renewed, with_document
+from store.article_documents import renewed, with_document
+from store.elastic import bulk
+from store.elastic.compare_and_set import until_written
+from store.elastic.documents import Document, Stored, all_stored
+from store.elastic.reading import every, get_stored
 from store.names import Names
-from store.reading import every, get_stored
 
 MOST = 1_000
 """Articles of a story that can be moved; a larger one is no story."""
@@ -22,7 +23,7 @@ Member = Stored[tuple[Article, Document]]
 
 
 class StoryMembers:
-    """The articles of stories, to be read and moved by one person at a time (`store.turns`)."""
+    """The articles of stories, to be read and moved by one person at a time (`store.elastic.turns`)."""
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
         self._es, self._names = es, names

@@ -11,10 +11,10 @@ from elasticsearch import Elasticsearch
 
 from newswatch.feed import Gap
 from newswatch.outages import Cause, History
-from store.documents import load, require_id, values
+from store.elastic.documents import load, require_id, values
+from store.elastic.reading import every
 from store.names import Names
 from store.outages import OutageStore
-from store.reading import every
 
 _PAGE: Final = 10_000
 """Feeds in one answer: as many as an index gives by default. They are a few hundred bytes each."""

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from elasticsearch import Elasticsearch
+from hypothesis import HealthCheck, settings
 
 from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
@@ -27,6 +28,10 @@ sys.dont_write_bytecode = os.environ.pop("PYTHONDONTWRITEBYTECODE", None) is Non
 
 os.environ.setdefault("NEWSWATCH_VECTORS", "false")
 """A tenth of a second for each tagged article is too much for tests of other things; those of vectors say so."""
+
+settings.register_profile("newswatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("newswatch")
+"""Examples that are slow say that the machine is busy: what they may cost is bounded where it is tested."""
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -63,11 +68,13 @@ LONG = (
     "tests/hostile/test_hostile_mail.py",
     "tests/jobs/test_two_nodes.py",
     "tests/store/test_generations.py",
+    "tests/hostile/test_hostile_forms.py",
     "tests/observe/test_outages_for_real.py",
     "tests/alerts/test_walls.py",
     "tests/jobs/test_store_killed.py",
     "tests/web/test_pages.py",
     "tests/jobs/test_fast.py",
+    "tests/jobs/test_configuration.py",
     "tests/jobs/test_a_day.py",
     "tests/jobs/test_plan_walls.py",
     "tests/jobs/test_clocks.py",
@@ -103,8 +110,10 @@ LONG = (
     "tests/web/test_search_browser.py",
     "tests/jobs/test_clean.py",
     "tests/jobs/test_match.py",
-    "tests/jobs/test_configuration.py",
     "tests/jobs/test_third_topic.py",
+    "tests/search/test_query.py",
+    "tests/hostile/test_hostile_queries.py",
+    "tests/observe/test_reading.py",
 )
 """Files that take longest, the longest first: begun first, so that no worker is left alone with one at the end."""
 

@@ -17,8 +17,8 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
-from store.client import set_up
-from store.mapping import article_template, plain_indices, plain_template
+from store.indices.mapping import article_template, plain_indices, plain_template
+from store.indices.setup import set_up
 from store.names import Names
 
 NEVER_WRITTEN = -1

@@ -93,7 +93,7 @@ OF_THE_DEMO = (
     "kibana/saved_objects.ndjson",
 )
 """What the demo publishes and looks for is about the shipped topics; what Kibana imports is made for them."""
-OF_NO_TOPIC = {"ingest/walls.py", "ingest/label_words.py"}
+OF_NO_TOPIC = {"ingest/pages/walls.py"}
 """The Italian "nato"."""
 
 
@@ -142,7 +142,7 @@ KNOW_EMAIL = {
     "embedded/mail.py": "the mail catcher, which is the other side of it",
     "embedded/stack_status.py": "asks whether the mail catcher answers",
     "delivery/documents.py": "reads documents from before there were channels",
-    "store/mapping.py": "has the fields of documents from before there were channels",
+    "store/indices/mapping.py": "has the fields of documents from before there were channels",
     "store/notices.py": "reads documents from before there were channels",
 }
 
@@ -159,7 +159,7 @@ def test_only_the_channel_knows_what_an_e_mail_is_made_of() -> None:
     assert not [pattern for pattern in KNOW_EMAIL if not know & {str(p.relative_to(ROOT)) for p in ROOT.glob(pattern)}]
 
 
-@pytest.mark.parametrize("name", ["delivery/documents.py", "store/mapping.py", "store/notices.py"])
+@pytest.mark.parametrize("name", ["delivery/documents.py", "store/indices/mapping.py", "store/notices.py"])
 def test_what_reads_former_documents_knows_no_more_of_e_mail_than_their_field(name: str) -> None:
     said = OF_EMAIL.findall((ROOT / name).read_text(encoding="utf-8"))
     assert {one if isinstance(one, str) else one[0] for one in said} <= {"message_id", "message_ids"}

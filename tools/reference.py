@@ -68,7 +68,7 @@ def dags() -> str:
 
 def indices() -> str:
     """Every index with its fields, from the one mapping."""
-    from store import mapping
+    from store.indices import mapping
     from store.names import Names
 
     names = Names()

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from delivery.links import ACCOUNT, PATH, STORY, STORY_KEY
 from jobs.context import Context
 from newswatch.errors import MissingIndexError, NewswatchError
-from store.faults import REFUSALS, index_error
+from store.elastic.faults import REFUSALS, index_error
 from web import (
     audit_pages,
     delivery_pages,

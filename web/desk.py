@@ -22,7 +22,7 @@ from newswatch.errors import MissingIndexError, NewswatchError
 from search.personal import count_new
 from search.query import Hit
 from store.desk import MOST_READERS, Desk, DeskStore
-from store.faults import REFUSALS, our_error
+from store.elastic.faults import REFUSALS, our_error
 
 T = TypeVar("T")
 

@@ -102,7 +102,7 @@ class Draft:
             "min_sources": self.min_sources or 1,
             "min_score": self.min_score or 0,
             "min_reliability": self.min_reliability,
-            "recipients": words(self.recipients),
+            "recipients": addresses(self.recipients),
             "schedule": self.schedule,
             "throttle": self.throttle or "0s",
             "silence": self.silence or "1d",
@@ -199,6 +199,15 @@ def _moment(text: str, zone: str) -> datetime | None:
 def words(text: str) -> list[str]:
     """What is listed, with commas or blanks between."""
     return text.replace(",", " ").split()
+
+
+def addresses(text: str) -> list[str]:
+    """The recipients that are listed, also as mail programs copy them: `Ann Lee <ann@example.org>; bob@example.org`."""
+    found: list[str] = []
+    for part in re.split(r"[,;\n]", re.sub(r'"[^"\n]*"(?=\s*<)', "", text)):
+        named = re.fullmatch(r"[^<>]*<\s*([^<>\s]+)\s*>\s*", part)
+        found += [named[1]] if named else part.split()
+    return found
 
 
 def _codes(text: str, what: str, by_name: Mapping[str, str], case: Any) -> list[str]:

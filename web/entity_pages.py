@@ -20,7 +20,7 @@ from search.entity_view import Beside, Trend, as_tagged, outlets, query_of, read
 from search.gazetteer import entities, names_of
 from search.query import find
 from search.usual import Window
-from store.times import midnight
+from store.elastic.times import midnight
 from web.boxes import Boxes
 from web.charts import bars
 from web.render import render

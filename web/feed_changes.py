@@ -9,8 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from ingest.discover import Discovery
-from ingest.feeds import KINDS, FeedSpec
+from ingest.discovery.discover import Discovery
+from ingest.feed_list.feeds import KINDS, FeedSpec
 from ingest.urls import article_id
 from jobs import feed_list
 from jobs.context import Context

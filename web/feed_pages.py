@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from ingest.fast import pace
+from ingest.polling.fast import pace
 from store.feed_history import read_history, retry
 from store.feeds import FeedRecord, FeedStore
 from web.charts import bars

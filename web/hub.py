@@ -20,7 +20,7 @@ from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from delivery.links import signing_keys
-from ingest.hubs import LEASE_S, ROUNDS, Subscription, SubscriptionState, granted, is_signed, key_of
+from ingest.polling.hubs import LEASE_S, ROUNDS, Subscription, SubscriptionState, granted, is_signed, key_of
 from jobs.context import Context
 from newswatch.errors import NewswatchError
 from newswatch.texts import cut_short

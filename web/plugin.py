@@ -20,7 +20,7 @@ NEWS = "news"
 MAIL_LINKS = "newswatch/mail"
 """The path of `delivery.links.PATH`, which a test holds to it."""
 HUB = "newswatch/hub"
-"""The path of `jobs.fast_hubs.PATH`, which a test holds to it."""
+"""The path of `jobs.fast.hubs.PATH`, which a test holds to it."""
 FEEDS = "newswatch/feeds"
 """The path of `delivery.feeds_out.PATH`, which a test holds to it."""
 

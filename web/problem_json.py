@@ -25,7 +25,7 @@ from newswatch.texts import cut_short
 from newswatch.wording import worded
 from search.asking import HeavySearchError, SlowSearchError
 from search.limits import shown
-from store.faults import REFUSALS, index_error, our_error
+from store.elastic.faults import REFUSALS, index_error, our_error
 from web.budget import RateBudget
 from web.faults import phrase
 

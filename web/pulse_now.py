@@ -20,7 +20,7 @@ from observe.condition import Condition, Severity
 from observe.conditions import conditions
 from observe.metrics import Reading
 from observe.reading import read_pulse
-from store.faults import REFUSALS
+from store.elastic.faults import REFUSALS
 
 log = logging.getLogger(__name__)
 

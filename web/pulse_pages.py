@@ -20,7 +20,7 @@ from newswatch.errors import ConfigError, NewswatchError
 from newswatch.settings_in_part import settings_in_part
 from observe.health import states, worst
 from observe.metrics import Reading, exposition
-from store.faults import REFUSALS
+from store.elastic.faults import REFUSALS
 from web.pulse_now import PulseNow, away
 from web.security import Access
 

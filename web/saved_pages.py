@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
+from itertools import chain, count
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -114,9 +115,9 @@ def show_search(
 def create_search(request: Request, here: Here, name: UserName, form: Posted) -> Response:
     require_alter(request, name)
     draft = Draft.read(form)
-    alert_id = form.text("id") or slug(draft.name)
-    search = SavedSearch(alert_id, draft.name, "", (), owner=name)
     there = _saved(here).all()
+    alert_id = form.text("id") or free_id(draft.name, there)
+    search = SavedSearch(alert_id, draft.name, "", (), owner=name)
     if request.state.role < Role.EDITOR and sum(known.owner == name for known in there) >= OWN_SEARCHES:
         raise HTTPException(
             403, f"You have {OWN_SEARCHES} saved searches, as many as an analyst may: delete some first."
@@ -196,6 +197,21 @@ def slug(name: str) -> str:
     """An id made of a name: "NATO: Baltic air" → "nato-baltic-air"."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-") or "search"
+
+
+def free_id(name: str, there: Iterable[SavedSearch]) -> str:
+    """An id made of a name that no search of another name has: names without Latin letters make one and the same.
+
+    A search of the very name keeps its id, so that a form that is sent twice makes no second one.
+    """
+    names = {known.id: known.name for known in there} | {_NEW: ""}
+    made = slug(name)
+    ids = chain([made], (f"{made[:60].rstrip('-')}-{number}" for number in count(2)))
+    return next(each for each in ids if names.get(each, name) == name)
+
+
+_NEW = "new"
+"""An id whose page is the empty form."""
 
 
 # ── trying and saving ────────────────────────────────────────────────────────────────────────────────────────────────

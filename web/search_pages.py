@@ -29,7 +29,7 @@ from search.story_view import MOST, changes, read_article, read_story
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from search.whole_text import whole_text
-from store.faults import REFUSALS, our_error
+from store.elastic.faults import REFUSALS, our_error
 from web import desk
 from web.delivery_pages import recipients_of, stopped, story_mails
 from web.entity_pages import named_in

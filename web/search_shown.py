@@ -19,7 +19,7 @@ from search.filters import lists_of
 from search.personal import new_now
 from search.syntax import parse
 from store.desk import DeskStore
-from store.faults import REFUSALS, our_error
+from store.elastic.faults import REFUSALS, our_error
 from web.drafts import spoken
 
 

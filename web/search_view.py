@@ -34,7 +34,7 @@ from search.hints import Hint
 from search.story_view import published
 from search.syntax import Filter, Parsed
 from search.time_spans import span
-from store.times import midnight
+from store.elastic.times import midnight
 from web.render import facet_value, iso, safe_url
 
 SHOWN: Final = 200

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from fastapi import HTTPException, Query, Request
 
 from search.limits import shown
-from store.times import midnight
+from store.elastic.times import midnight
 
 COOKIE: Final = "newswatch-zone"
 """Written by zone.js."""

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from benchmarks.evaluate.labels import Half, half
 from benchmarks.evaluate.measures import Figure, resampled, share
-from ingest.boilerplate import key
-from ingest.extract import extract
-from ingest.extracted import Extracted
+from ingest.pages.extract import extract
+from ingest.pages.extracted import Extracted
+from ingest.pages.prose import key
 
 _WORD = re.compile(r"\w+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")

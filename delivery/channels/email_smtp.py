@@ -5,6 +5,7 @@ A mail takes at most `Settings.smtp_deadline_s`, whatever the server does (`deli
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 from collections.abc import Sequence
@@ -187,7 +188,7 @@ class Mailer:
             if code == _BUSY:
                 raise smtplib.SMTPServerDisconnected(_answer(code, answer))
             if not _is_yes(code):
-                refused[recipient] = Refusal(_answer(code, answer), _is_no(code))
+                refused[recipient] = Refusal(_answer(code, answer), _is_no(code) and not _is_of_us(code, answer))
         return refused
 
     def _data(
@@ -199,6 +200,10 @@ class Mailer:
             code, answer = smtp.data(content)
         except smtplib.SMTPDataError as error:  # the server refused DATA: the mail was not sent
             code, answer = error.smtp_code, error.smtp_error
+            if _is_yes(code):  # to a command before: it gave one answer too many, and has not got the mail
+                self._drop()
+                why = f"{self._server} answers out of step, {_answer(code, answer)} to DATA"
+                return SendResult(refused=refused | dict.fromkeys(accepted, Refusal(why, permanent=False)), broken=True)
         except (smtplib.SMTPException, OSError) as error:
             why = self._fault(error)
             self._drop()
@@ -208,7 +213,7 @@ class Mailer:
             return SendResult(accepted, refused)
         if code == _BUSY:
             self._drop()
-        reason = Refusal(_answer(code, answer), _is_no(code))
+        reason = Refusal(_answer(code, answer), _is_no(code) and not _SENDER.search(_bytes(answer)))
         return SendResult(refused=refused | dict.fromkeys(accepted, reason), broken=code == _BUSY)
 
 
@@ -230,6 +235,37 @@ def _is_yes(code: int) -> bool:
 def _is_no(code: int) -> bool:
     """Whether a reply is a permanent refusal."""
     return 500 <= code < 600
+
+
+_STATUS: Final = re.compile(rb"\s*(5\.\d{1,3}\.\d{1,3})\b")
+_OF_US: Final = re.compile(rb"5\.7\.\d+|5\.1\.[78]|5\.2\.2|5\.3\.\d+|5\.5\.[1-9]\d*")
+"""Statuses (RFC 3463) of a refusal at RCPT that are not about the recipient's address: security and policy, the
+sender's address, a full mailbox, the server itself, the protocol."""
+_WORDS_OF_US: Final = re.compile(
+    rb"(?!.*\b(?:unknown|no such)\b).*\b(?:relay|relaying|helo|ehlo|too many|rate limit)\b", re.IGNORECASE | re.DOTALL
+)
+_SENDER: Final = re.compile(
+    rb"\bsend ?as(?:denied)?\b|\bnot verified\b|\btoo many\b|\brate limit|\b5\.7\.6[04]\b|\b5\.1\.[78]\b", re.IGNORECASE
+)
+"""In a refusal after DATA: it is about the sender, or how much is sent, and not about the content."""
+_ADDRESS_CODES: Final = (550, 551, 552, 553)
+"""What servers without such statuses answer about an address (RFC 5321, 4.2.3)."""
+
+
+def _is_of_us(code: int, answer: bytes | str) -> bool:
+    """Whether a refusal for good at RCPT may be about this machine, its relay, or how much it sends.
+
+    Servers say at RCPT what they have against the client's address, its greeting, or the sender (Postfix:
+    `smtpd_delay_reject`). A relay that is set up wrongly for an hour would otherwise lose each mail of that hour.
+    """
+    text = _bytes(answer)
+    if status := _STATUS.match(text):
+        return bool(_OF_US.fullmatch(status[1]))
+    return code not in _ADDRESS_CODES or bool(_WORDS_OF_US.match(text))
+
+
+def _bytes(answer: bytes | str) -> bytes:
+    return answer if isinstance(answer, bytes) else answer.encode("utf-8", "replace")
 
 
 def _answer(code: int, text: bytes | str) -> str:

@@ -1,9 +1,9 @@
 """HTTP requests to addresses that users gave: webhooks and chats. A request in, an answer or a failure out.
 
-Every request passes the guard of `ingest.guard`: no loopback, private or metadata address, checked when the connection
-is made. Redirects are not followed. Secrets go by https only, save to hosts that the operator allows by name. One
-deadline covers the whole request, and of an answer only its beginning is read. No message repeats more of an address
-than its host, because the rest may be a key.
+Every request passes the guard of `ingest.http.guard`: no loopback, private or metadata address, checked when the
+connection is made. Redirects are not followed. Secrets go by https only, save to hosts that the operator allows by
+name. One deadline covers the whole request, and of an answer only its beginning is read. No message repeats
+more of an address than its host, because the rest may be a key.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from yarl import URL
 
-from ingest.http import header_text, retry_after_s
+from ingest.http.semantics import header_text, retry_after_s
 from ingest.urls import AddressError, read_address
 from newswatch import __version__
 from newswatch.settings import Settings
@@ -27,7 +27,7 @@ from newswatch.settings import Settings
 if TYPE_CHECKING:
     import aiohttp
 
-    from ingest.routes import Routes
+    from ingest.http.routes import Routes
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def check_url(text: str, settings: Settings) -> str:
 
 def refused(url: URL, settings: Settings) -> str | None:
     """Why requests don't go to `url`, as far as it alone shows; None if they do. Pure."""
-    from ingest.routes import Routes
+    from ingest.http.routes import Routes
 
     routes = Routes(settings, "", settings.channel_allow_hosts)
     if why := routes.refusal(url):
@@ -188,7 +188,7 @@ class Outgoing:
             return self._loop
 
     async def _open(self) -> Routes:
-        from ingest.routes import Routes  # it loads aiohttp, which who sends only mails, or nothing, does without
+        from ingest.http.routes import Routes  # it loads aiohttp, which who sends only mails, or nothing, does without
 
         async with self._opening:
             if self._routes is None:
@@ -200,7 +200,7 @@ class Outgoing:
     async def _send(self, method: str, url: URL, body: bytes, headers: dict[str, str]) -> Answer | Failure:
         import aiohttp
 
-        from ingest.wire import UnreadableAnswerError
+        from ingest.http.wire import UnreadableAnswerError
 
         host = url.raw_host or ""
         if why := refused(url, self._settings):

@@ -24,7 +24,7 @@ def read(document: Document) -> ParsedFeed | NotAFeed:
     """The list on the page; or why there is none, and what the page looks like instead."""
     import trafilatura
 
-    from ingest.css import RuleError
+    from ingest.feed_list.css import RuleError
     from ingest.lists.links import links_of
     from ingest.lists.moments import Reader
     from ingest.lists.page import FoundList, list_of

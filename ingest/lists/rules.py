@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from ingest.css import check_css
+from ingest.feed_list.css import check_css
 from ingest.lists.data import at_path, item_of, moment, plain
 from ingest.lists.groups import Member
 from ingest.lists.items import ListItem, day_in, headline_worth

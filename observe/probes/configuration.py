@@ -92,7 +92,7 @@ def faults(folder: Path) -> dict[str, str]:
 def _readers() -> dict[str, Callable[[Path], Any]]:
     from alerts.definitions import load_alerts
     from delivery.channels.registry import parse_address
-    from ingest.feeds import load_feeds
+    from ingest.feed_list.feeds import load_feeds
     from newswatch.languages import languages
     from transforms.taxonomy import load_taxonomy
 

@@ -12,8 +12,8 @@ from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.probes.probe import DEADLINE_S, Probe, Report
 from observe.watched import WATCHMAN, Watched, as_pulse
-from store.client import Client, where
-from store.faults import REFUSALS, index_error, store_error
+from store.elastic.client import Client, where
+from store.elastic.faults import REFUSALS, index_error, store_error
 from store.names import Names
 from store.pulse import PulseStore
 

@@ -11,7 +11,7 @@ from observe.conditions import conditions
 from observe.probes.probe import BLIND, Probe, Report
 from observe.pulse import MailState, Pulse
 from observe.reading import read_pulse
-from store.client import Client
+from store.elastic.client import Client
 from store.names import Names
 
 NAME = "pipeline"

@@ -100,6 +100,69 @@ def test_one_bad_item_of_the_file_costs_itself(tmp_path: Path) -> None:
         load_alerts(path, parse_address)
 
 
+TWICE = """alerts:
+  - id: a
+    name: A
+    recipients: &them [a@b.c]
+  - id: b
+    name: B
+    note: first
+    recipients: *them
+    note: second
+  - {id: c, name: C, recipients: *them}
+  - {name: D, tags: [{tag: nato, tag: attacks}], recipients: [a@b.c], id: d}
+  - {id: e, id: f, name: E, recipients: *them}
+  - {id: g, name: G, expires_at: 2026-13-45, recipients: *them}
+  - {id: h, name: H, recipients: *them}
+"""
+
+
+def test_a_key_given_twice_costs_its_own_item(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(TWICE)
+    searches, faults = read_alerts(path, parse_address)
+    assert [(search.id, search.recipients) for search in searches] == [(one, ("a@b.c",)) for one in "ach"]
+    assert [(fault.subject, fault.error.line) for fault in faults] == [("b", 9), ("d", 11), ("e", 12), ("g", 13)]
+    for key, fault in zip(("note", "tag", "id"), faults[:3], strict=True):
+        assert f"key {key!r} is given twice: keep one of them" in str(fault.error)
+    assert str(faults[0].error).startswith(f"{path}:9: ")
+    assert "month must be in 1..12" in str(faults[3].error)
+    with pytest.raises(ConfigError, match="'note' is given twice"):
+        load_alerts(path, parse_address)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!timestamp x", "!!bool perhaps", '!!int ""', '!!float ""', "!!int x", "!!binary é", "!!set [a]", "!!omap a",
+     "!!pairs {a: b}", "!!python/name:os.system", "!!map a", "!x y", "=", "!!null x", "2026-02-30"],
+)  # fmt: skip
+def test_a_value_of_a_type_that_it_is_not_costs_its_own_item(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "alerts.yaml"
+    one = "  - {{id: {}, name: {}, recipients: [a@b.c]}}\n"
+    path.write_text("alerts:\n" + one.format("a", "A") + one.format("b", value) + one.format("c", "C"))
+    searches, faults = read_alerts(path, parse_address)
+    assert [search.id for search in searches] == ["a", "c"]
+    assert [(fault.subject, fault.error.line) for fault in faults] == [("b", 3)]
+    with pytest.raises(ConfigError, match=":3: "):
+        load_alerts(path, parse_address)
+
+
+def test_an_address_in_two_spellings_is_mailed_once(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(
+        "alerts:\n- {id: a, name: A, recipients: [Ann.Lee@Reader.example, bob@b.c, ann.lee@reader.example]}\n"
+    )
+    ((search,), _) = read_alerts(path, parse_address)
+    assert search.recipients == ("Ann.Lee@reader.example", "bob@b.c")
+
+
+def test_a_list_given_twice_is_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text("alerts: []\nalerts: []\n")
+    with pytest.raises(ConfigError, match=":2: key 'alerts' is given twice"):
+        read_alerts(path, parse_address)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -27,6 +27,7 @@ def utc(text: str) -> datetime:
         ("daily  at 7:05 UTC", Schedule("daily", time(7, 5), ZoneInfo("UTC"))),
         ("weekly at 07:00 Europe/Brussels", Schedule("weekly", time(7), BRUSSELS, 0)),
         ("Weekly on friday at 18:30 Europe/Brussels", Schedule("weekly", time(18, 30), BRUSSELS, 4)),
+        ("weekly briefing on Monday AT 07:00 UTC", Schedule("weekly", time(7), ZoneInfo("UTC"), 0, briefing=True)),
     ],
 )
 def test_reads(text: str, schedule: Schedule) -> None:
@@ -41,7 +42,10 @@ def test_reads(text: str, schedule: Schedule) -> None:
         ("daily", "not a schedule"),
         ("daily at 07:00", "not a schedule"),
         ("daily at 25:00 Europe/Brussels", "25:00 is not a time of day"),
-        ("daily at 07:00 Brussels", "'Brussels' is not a time zone"),
+        ("daily at 07:00 Brussels", "'Brussels' is not a time zone; did you mean 'Europe/Brussels'"),
+        ("daily at 07:00 europe/brussels", "did you mean 'Europe/Brussels'"),
+        ("daily at 07:00 GMT+25", "is not a time zone"),
+        ("daily on Monday at 07:00 UTC", "not a schedule"),
         ("daily at 07:00 ../../etc/passwd", "not a time zone"),
         ("weekly on someday at 07:00 UTC", "not a schedule"),
     ],

@@ -21,8 +21,8 @@ from alerts.term_vectors import divided
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.settings import Settings
-from store.analysis import indexing
-from store.mapping import article_template
+from store.indices.analysis import indexing
+from store.indices.mapping import article_template
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

@@ -24,7 +24,7 @@ from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.errors import QueryError, StoreError
 from newswatch.problems import Bulkhead, Problem, collecting
-from store.mapping import ANALYZERS, UNSTEMMED
+from store.indices.mapping import ANALYZERS, UNSTEMMED
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story
@@ -58,16 +58,17 @@ def test_a_search_that_breaks_while_it_is_matched(press: Press) -> None:
     assert [(p.kind, p.subject, p.stage) for p in walls.problems] == [("search", "bad", "match")]
 
 
-def heavy(press: Press) -> tuple[Batch, list[SavedSearch]]:
-    """Articles in six languages, and searches that one request can't ask together."""
+def heavy(press: Press, monkeypatch: pytest.MonkeyPatch) -> tuple[Batch, list[SavedSearch]]:
+    """Articles in twelve languages, and searches that one request can't ask together."""
+    monkeypatch.setattr(alerts.clause_search, "PATIENCE_S", 60.0)  # a busy machine takes long to refuse it
     batch = press.publish(*(a_story(10 * n + 1, language=language) for n, language in enumerate(LANGUAGES)))
     return batch, [a_search(f"fuzzy-{n}", f"{chr(97 + n)}{'lkmertzuio' * 4}"[:40] + "~2") for n in range(20)]
 
 
 def test_a_request_that_asks_for_too_much_is_parted(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty fuzzy words of other people's searches are more than one request may ask for: status 429."""
-    monkeypatch.setattr(alerts.clause_search, "LOST_S", 600.0)  # a busy machine takes long to refuse it
-    batch, searches = heavy(press)
+    monkeypatch.setattr(alerts.clause_search, "LOST_S", 600.0)
+    batch, searches = heavy(press, monkeypatch)
     together = {"bool": {"should": [query_of(search.query, _ANALYZERS) for search in searches]}}
     with pytest.raises(ApiError) as refused:
         press.es.options(max_retries=0).search(index=press.names.articles, query=together)
@@ -92,7 +93,7 @@ def test_time_lost_to_heavy_searches_is_bounded(press: Press, monkeypatch: pytes
         return answer
 
     monkeypatch.setattr(Urllib3HttpNode, "perform_request", asked)
-    batch, searches = heavy(press)
+    batch, searches = heavy(press, monkeypatch)
     walls = Bulkhead("match")
     report = match_batch(press.es, press.names, batch, [*searches, GOOD, a_search("open", "(glacier")], bulkhead=walls)
     assert {m.saved_search_id for m in report.matches} == {"good"}

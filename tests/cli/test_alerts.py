@@ -25,9 +25,9 @@ from delivery.outbox import Outbox
 from newswatch.alert import Match, SavedSearch, TagFilter
 from newswatch.article import Tag
 from newswatch.errors import StoreError
+from store.elastic.turns import OWING, turn
 from store.feeds import FeedStore
 from store.names import Names
-from store.turns import OWING, turn
 from tests.alerts.press import Press, a_story
 from tests.factories import a_feed, a_source
 

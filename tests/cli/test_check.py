@@ -17,7 +17,7 @@ from cli.main import app
 from newswatch.clock import utc_now
 from observe.condition import Condition, Severity
 from observe.pulse import Pulse, Reach, Storage, Waiting
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
 from store.pulse import PulseStore
 from tests.factories import NOW
 from tests.jobs.conftest import World, world  # noqa: F401 - a fixture

@@ -14,9 +14,9 @@ from lxml import etree
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.clock import utc_now
 from newswatch.errors import NewswatchError
 from newswatch.feed import Gap, Rule

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import typer
@@ -89,7 +88,5 @@ def test_the_encoding_is_the_one_that_was_served(tmp_path: Path) -> None:
 def test_registering_the_commands_imports_nothing_heavy() -> None:
     heavy = ("feedparser", "trafilatura", "aiohttp")
     code = f"import sys, cli.offline_ingest; print([m for m in {heavy} if m in sys.modules])"
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    assert time.monotonic() - began < 20

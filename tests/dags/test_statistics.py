@@ -22,7 +22,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 from dags import statistics
-from jobs.pull_report import PullReport
+from jobs.pull.report import PullReport
 from observe.record import Run
 
 # As Airflow's task runner begins.

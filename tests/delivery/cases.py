@@ -19,7 +19,7 @@ from delivery.outbox import Outbox
 from newswatch.alert import SavedSearch
 from newswatch.batch import Batch
 from newswatch.delivery import Delivery, DeliveryState
-from store.documents import dump
+from store.elastic.documents import dump
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.post_office import PostOffice

@@ -37,8 +37,8 @@ from newswatch.batch import Batch
 from newswatch.delivery import Delivery, Outcome
 from newswatch.settings import Settings
 from newswatch.subscriber import Address
-from store import documents
-from store.documents import load
+from store.elastic import documents
+from store.elastic.documents import load
 from store.names import Names
 
 SMTP_STEPS = ("connect", "mail", "rcpt", "data", "rset")

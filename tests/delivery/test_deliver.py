@@ -258,6 +258,46 @@ def test_recipient_put_off_for_days_is_given_up_and_told(desk: Desk, office: Pos
     assert found.refused == (f"{ANN}: given up, refused since 2026-03-04: 452 mailbox full",)
 
 
+def test_what_comes_while_an_address_is_full_is_tried_as_long_as_what_came_first(
+    desk: Desk, office: PostOffice
+) -> None:
+    office.on_recipient = lambda r, _: "452 mailbox full"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    for day in range(5):
+        assert desk.deliver(NOW + timedelta(days=day)).postponed == 1
+    late = NOW + timedelta(days=4, hours=23)
+    desk.owe(a_story(2), now=late)
+    report = desk.deliver(NOW + timedelta(days=5, hours=1))
+    assert (report.sent, report.postponed, report.failed) == (0, 1, 1)
+    first, second = (desk.delivery(f"all~{a_story(n).story_id}") for n in (1, 2))
+    assert (first.state, second.state) == (DeliveryState.FAILED, DeliveryState.PENDING)
+    assert first.last_error == "given up, refused since 2026-03-04: 452 mailbox full"
+    assert second.last_error == "452 mailbox full"
+    desk.owe(a_story(3), now=NOW + timedelta(days=6))
+    assert desk.deliver(NOW + timedelta(days=6)).postponed == 1, "the address was given up before, this one was not"
+    office.on_recipient = lambda r, _: None
+    assert desk.deliver(NOW + timedelta(days=6, hours=2)).sent == 1
+    assert [str(message["Subject"]).endswith("plan 2 and 1 more") for message in office.messages] == [True]
+
+
+def test_a_refusal_long_after_others_is_the_first_of_its_own(desk: Desk, office: PostOffice) -> None:
+    """A greylisting server refuses each first try of a month."""
+    office.on_recipient = lambda r, _: "451 come back"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    assert desk.deliver().postponed == 1
+    desk.save(a_search("all", enabled=False, mute_until=NOW + timedelta(days=1)))
+    assert desk.deliver(NOW + HOUR).suppressed == 1
+    desk.save(a_search("all"))
+    desk.owe(a_story(2), now=NOW + timedelta(days=30))
+    nobody = free_port()
+    assert desk.deliver(NOW + timedelta(days=30), smtp_port=nobody).down
+    assert desk.deliver(NOW + timedelta(days=36)).postponed == 1
+    office.on_recipient = lambda r, _: None
+    assert desk.deliver(NOW + timedelta(days=36, hours=1)).sent == 1
+
+
 def test_server_down_for_hours_loses_nothing_and_does_not_flood(desk: Desk, office: PostOffice) -> None:
     desk.save(a_search("all", "", ANN, BOB))
     nobody = free_port()

@@ -95,6 +95,24 @@ def test_a_label_is_not_said_twice() -> None:
     assert written("reply", article, kind="correction").subject == "Correction: the plan"
 
 
+@pytest.mark.parametrize("told", ["staying", "gone"])
+def test_what_comes_after_a_parting_is_no_reply_to_the_mail_that_told_of_what_has_left(told: str) -> None:
+    article = an_article(title="Eight states agree")
+    others = [Sent("<gone@x>", NOW - HOUR, frozenset(("gone",)), has_left=True)]
+    if told == "staying":
+        others.append(Sent("<stays@x>", NOW, frozenset(("another",))))
+    sent = {article.story_id: others}
+    for kind in ("update", "correction"):
+        (mail,) = plan(Mailbox(ANN), [a_delivery(article, kind=kind)], sent, {}, now=NOW + 2 * HOUR, group=HOUR).mails
+        if told == "staying":
+            assert (mail.kind, mail.thread, [*mail.items[0].mailed]) == ("reply", ("<stays@x>",), ["another"])
+        else:
+            assert (mail.kind, mail.thread, mail.items[0].was_told) == ("story", (), False)
+    of_the_gone = replace(a_delivery(article, kind="correction"), article_id="gone")
+    (mail,) = plan(Mailbox(ANN), [of_the_gone], sent, {}, now=NOW + 2 * HOUR, group=HOUR).mails
+    assert "<gone@x>" in mail.thread, "a correction follows the mail that it corrects"
+
+
 def test_a_long_headline_leaves_room_for_what_else_is_there() -> None:
     first, *others = some("en", "de")
     subject = written("group", replace(first, title="word " * 90), *others).subject

@@ -26,7 +26,7 @@ from newswatch.delivery import Delivery, DeliveryState, Outcome
 from newswatch.errors import StoreError
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from store import reading
+from store.elastic import reading
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.post_office import PostOffice

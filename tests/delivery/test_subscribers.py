@@ -34,18 +34,19 @@ from delivery.outbox import Outbox
 from delivery.replaying import Replayed, replay
 from delivery.report import DeliverReport
 from delivery.routing import addresses
-from delivery.subscribers import state_of, subscriber_of
+from delivery.subscribers import route_of, state_of, subscriber_of
 from delivery.verification import AGAIN_AFTER, CODE_FOR, MOST_ADDRESSES, TRIES, Registrar
 from newswatch.article import Article
 from newswatch.config import did_you_mean
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError, StoreError
+from newswatch.problems import Bulkhead, collecting
 from newswatch.sealing import Sealer, SealError
 from newswatch.settings import Settings
 from newswatch.subscriber import Address, Route, Subscriber, holds
+from store.elastic.reading import get_stored
+from store.elastic.turns import MATCHING, OWING, turn
 from store.names import Names
-from store.reading import get_stored
-from store.turns import MATCHING, OWING, turn
 from tests.alerts.press import Press, a_search, a_story
 from tests.delivery.channels.receivers import MatrixLike, Receiver, as_json, serving
 from tests.delivery.post_office import PostOffice
@@ -379,6 +380,13 @@ def test_a_route_for_a_topic_that_does_not_exist_is_refused_and_not_silent(desk:
         made([f"{ANN} main=natto"])
 
 
+@pytest.mark.parametrize("twice", ["08:00-12:00 14:00-18:00", "main=nato main=nato/air", "08:00-12:00 " * 9])
+def test_what_a_route_says_twice_is_refused_and_not_half_in_force(twice: str) -> None:
+    assert route_of("ann@reader.example weekdays 08:00-12:00 main=nato").main == ("nato",)
+    with pytest.raises(AddressError, match=r"give ann@reader\.example a route of its own for each"):
+        route_of(f"ann@reader.example {twice}")
+
+
 @pytest.mark.slow
 def test_an_update_follows_in_the_storys_thread(desk: Desk, room: MatrixLike) -> None:
     desk.registrar.add_chat("ann-phone", room_url(room), "ann")
@@ -454,7 +462,7 @@ from delivery.documents import read_delivery
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from store.names import Names
-from store.reading import get_stored
+from store.elastic.reading import get_stored
 url, prefix, folder, hosts, now = sys.argv[1:]
 sent = outgoing.Outgoing.send
 def killed(*args):
@@ -590,6 +598,51 @@ def test_a_person_is_exported_and_erased_and_what_is_kept_names_nobody(
 
 
 @pytest.mark.slow
+def test_an_address_in_two_spellings_is_erased_in_both(desk: Desk) -> None:
+    saved, other = SavedSearches(desk.press.es, desk.press.names), ANN.replace("ann@", "ANN@")
+    saved.save(a_search("ice", "glacier", ANN), by="bob", now=desk.now)
+    saved.save(a_search("own", "harbour", other), by="bob", now=desk.now)
+    erasure = Erasure(desk.press.es, desk.press.names, desk.book)
+    assert erasure.ids_of(ANN) == (ANN, other)
+    assert erasure.ids_of(other.lower()) == (ANN, other)
+    erasure.erase(ANN, desk.now, by="ann")
+    assert saved.get("ice").recipients == saved.get("own").recipients == ()
+
+
+@pytest.mark.slow
+def test_a_zone_that_a_machine_does_not_know_costs_nobody_a_story(desk: Desk) -> None:
+    lost = replace(a_person(Route(ANN, time(8), time(18))), zone="Mars/Olympus")
+    desk.book.save(lost)
+    walls = Bulkhead("owe")
+    with collecting(walls):
+        sent = desk.owe(a_story(1), "person:ann", "bob@reader.example")
+    desk.deliver()
+    assert set(desk.states(sent)) == {ANN, "bob@reader.example"}
+    (problem,) = walls.problems
+    assert problem.subject == "person:ann"
+    assert "'Mars/Olympus'" in problem.reason
+
+
+@pytest.mark.slow
+def test_who_has_no_route_left_after_an_erasure_is_named_by_nobody(desk: Desk) -> None:
+    """A saved search that still named them would fail with each story."""
+    es, names, book = desk.press.es, desk.press.names, desk.book
+    saved = SavedSearches(es, names)
+    saved.save(a_search("own", "harbour", "person:ann"), by="ann", now=desk.now)
+    saved.save(a_search("ice", "glacier", "group:all", "bob@reader.example"), by="bob", now=desk.now)
+    book.save(a_person(Route(ANN)))
+    book.save(a_person(Route("person:ann"), name="all", kind="group"))
+    book.save(a_person(Route("group:all"), Route("bob@reader.example"), name="more", kind="group"))
+    assert Erasure(es, names, book).erase(ANN, desk.now, by="ann").counts["groups"] == 3
+    assert book.subscriber("person:ann") is book.subscriber("group:all") is None
+    more = book.subscriber("group:more")
+    assert more is not None
+    assert [route.to for route in more.routes] == ["bob@reader.example"]
+    assert (saved.get("own").recipients, saved.get("own").enabled) == ((), False)
+    assert saved.get("ice").recipients == ("bob@reader.example",)
+
+
+@pytest.mark.slow
 def test_a_worker_that_read_a_delivery_before_an_erasure_brings_nobody_back(desk: Desk) -> None:
     es, names = desk.press.es, desk.press.names
     desk.book.save(a_person(Route(ANN)))
@@ -652,7 +705,7 @@ def test_an_erasure_that_loses_its_turn_can_be_repeated(desk: Desk, monkeypatch:
     desk.book.save(a_person(Route(ANN)))
     erasure = Erasure(desk.press.es, desk.press.names, desk.book)
     with monkeypatch.context() as patched:
-        patched.setattr("store.turns.LOST_S", -1.0)
+        patched.setattr("store.elastic.turns.LOST_S", -1.0)
         with pytest.raises(StoreError, match="lost"):
             erasure.erase("person:ann", desk.now, by="ann")
     assert erasure.ids_of("person:ann") == ("person:ann", ANN)

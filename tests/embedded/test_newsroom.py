@@ -29,8 +29,8 @@ from embedded.newsroom import Newsroom, RequestSeen
 from embedded.newsroom_site.content import HERE, Outlet, Story, load_outlets, load_stories, read_story
 from embedded.newsroom_site.printing import html_blocks
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract
-from ingest.feeds import load_feeds
+from ingest.feed_list.feeds import load_feeds
+from ingest.pages.extract import extract
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from newswatch.article import Level
@@ -79,7 +79,7 @@ def newsroom(clock: HandClock) -> Iterator[Newsroom]:
 
 
 def ask(newsroom: Newsroom, target: str, method: str = "GET", **headers: str) -> Answer:
-    connection = http.client.HTTPConnection(newsroom.host_port, timeout=5)
+    connection = http.client.HTTPConnection(newsroom.host_port, timeout=60)
     try:
         connection.request(method, target, headers={k.replace("_", "-"): v for k, v in headers.items()})
         answer = connection.getresponse()
@@ -445,7 +445,7 @@ def test_it_runs_in_a_process_that_is_steered_by_requests_and_ends_on_term(tmp_p
             assert process.stdout is not None
             address = re.search(r"http://(127\.0\.0\.1:\d+)$", process.stdout.readline().strip())
             assert address is not None
-            connection = http.client.HTTPConnection(address[1], timeout=5)
+            connection = http.client.HTTPConnection(address[1], timeout=60)
             statuses = []
             for target in ("publish/coordinator-named", "publish/coordinator-named", "correct/nato-joins-coalition"):
                 connection.request("POST", f"/-/{target}")
@@ -465,7 +465,7 @@ def test_it_runs_in_a_process_that_is_steered_by_requests_and_ends_on_term(tmp_p
             assert (tmp_path / "feeds.yaml").exists()
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
 
 
 # ── the stages, joined ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -523,7 +523,7 @@ def test_it_is_steered_by_no_web_page(fields: dict[str, str]) -> None:
     story = STORIES["pool-reopens"].model_dump() | {"slug": "own", "outlet": "ledger"}
     with Newsroom() as newsroom:
         for method, path in (("POST", "/-/add"), ("POST", "/-/publish/coordinator-named"), ("GET", "/-/requests")):
-            connection = http.client.HTTPConnection(newsroom.host_port, timeout=5)
+            connection = http.client.HTTPConnection(newsroom.host_port, timeout=60)
             connection.request(method, path, json.dumps(story), {"Content-Type": "text/plain", **fields})
             assert connection.getresponse().status == 403
             connection.close()

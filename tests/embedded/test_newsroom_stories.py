@@ -16,11 +16,11 @@ from embedded.newsroom_site.content import load_outlets, load_stories, load_worl
 from embedded.newsroom_site.printing import Press
 from embedded.newsroom_site.site import Site, open_site, publish
 from ingest.assemble import assemble, wants_page
-from ingest.extract import extract
+from ingest.pages.extract import extract
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from newswatch.article import Article
-from store.documents import profile_of
+from store.article_documents import profile_of
 from tests.placing import placed_in_order
 from tests.taxonomies import shipped_tagger
 from transforms.across import Encoded, apart_from, domain, joins

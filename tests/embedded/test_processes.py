@@ -28,7 +28,7 @@ def start(code: str, folder: Path) -> Child:
     return child
 
 
-def until(condition: object, timeout_s: float = 20) -> None:
+def until(condition: object, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "it did not come to pass in time"

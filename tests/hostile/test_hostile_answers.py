@@ -18,16 +18,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchFailed, FetchResult, Request
-from ingest.http import MAX_RETRY_AFTER_S, MAX_VALIDATOR_CHARS, header_text, location_of, retry_after_s, validator
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchFailed, FetchResult, Request
+from ingest.http.semantics import (
+    MAX_RETRY_AFTER_S,
+    MAX_VALIDATOR_CHARS,
+    header_text,
+    location_of,
+    retry_after_s,
+    validator,
+)
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
-from ingest.schedule import after_poll
+from ingest.polling.schedule import after_poll
 from newswatch.feed import FeedState
 from newswatch.problems import REASON_CHARS
 from newswatch.settings import Settings
-from store.documents import dump
+from store.elastic.documents import dump
 from tests.bombs import gzip_bomb
 from tests.factories import a_feed
 

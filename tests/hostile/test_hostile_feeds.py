@@ -19,7 +19,7 @@ from yarl import URL
 from ingest.assemble import assemble
 from ingest.bounds import ID_CHARS, MAX_PROBLEMS, bounded_problems
 from ingest.formats.drafts import Draft, drafted, finish
-from ingest.guard import refusal
+from ingest.http.guard import refusal
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.urls import MAX_CHARS, is_address
@@ -267,9 +267,9 @@ CASES: dict[str, Case] = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_hostile_feed_costs_what_is_hostile_in_it(case: Case) -> None:
     body = case.body() if callable(case.body) else case.body
-    began = time.perf_counter()
+    began = time.thread_time()  # ours: the worker's is limited by the kernel, and what it kills is no feed
     parsed = parse(body, url=case.url, now=NOW)
-    assert time.perf_counter() - began < case.within_s
+    assert time.thread_time() - began < case.within_s
     if case.good <= 0:
         assert case.good or isinstance(parsed, NotAFeed)
         told = [parsed.reason] if isinstance(parsed, NotAFeed) else [""]

@@ -28,7 +28,7 @@ from jobs.context import Context
 from jobs.match import match
 from newswatch.settings import Settings
 from store.batches import BatchStore
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.alerts.press import Press, a_search, a_story

@@ -25,8 +25,8 @@ from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.problems import Bulkhead
 from newswatch.settings import Settings
-from store import bulk
-from store.client import set_up
+from store.elastic import bulk
+from store.indices.setup import set_up
 from store.names import Names
 from tests.alerts.press import Press, a_story
 from tests.delivery.post_office import PostOffice, open_post_office

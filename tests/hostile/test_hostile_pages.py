@@ -13,8 +13,8 @@ from typing import Final
 import pytest
 
 from ingest.bounds import PAGE_S, PROBLEM_CHARS, TEXT_CHARS, TITLE_CHARS, is_harmless
-from ingest.extract import MAX_BYTES, extract, read_page
-from ingest.extracted import Extracted
+from ingest.pages.extract import MAX_BYTES, extract, read_page
+from ingest.pages.extracted import Extracted
 from ingest.workers import PATIENCE
 
 pytestmark = pytest.mark.slow

@@ -29,7 +29,7 @@ from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from jobs.upkeep import upkeep
 from newswatch.batch import Batch, BatchState
@@ -39,11 +39,13 @@ from newswatch.feed import FeedState
 from newswatch.pulse import JobPulse
 from observe.condition import Condition, Severity
 from observe.watched import Watched, as_pulse
+from store.article_documents import to_document
 from store.configuration import FILES, SETTINGS, Kept, Wrong
-from store.documents import dump, feed_document, to_document
+from store.elastic.documents import dump
 from store.entries import EntryRecord
+from store.feed_documents import feed_document
 from store.feeds import FeedStore
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
 from store.names import Names
 from store.notices import NoticeStore
 from store.quarantine import Quarantine

@@ -7,15 +7,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from elasticsearch import ApiError
 
 from jobs.plan import plan
-from jobs.polled import PAGES_PER_FEED
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
+from jobs.pull.polled import PAGES_PER_FEED
 from newswatch.batch import BatchState
 from store.batches import BatchStore
 from store.feeds import FeedRecord, FeedStore
@@ -118,10 +120,16 @@ def feed(world: World, feed_id: str) -> FeedRecord:
 
 
 def urls(world: World) -> set[str]:
-    world.context.es.indices.refresh(index=world.context.names.articles, ignore_unavailable=True)
-    answer = world.context.es.search(index=world.context.names.articles, size=500, ignore_unavailable=True)
-    hits = answer["hits"]["hits"]
-    return {hit["_source"]["url"] for hit in hits}
+    """Addresses of what can be found; none while the index is being made, as then it can't be searched yet."""
+    index = world.context.names.articles
+    try:
+        world.context.es.indices.refresh(index=index, ignore_unavailable=True)
+        answer = world.context.es.search(index=index, size=500, ignore_unavailable=True)
+    except ApiError as error:
+        if error.status_code != 503:
+            raise
+        return set()
+    return {hit["_source"]["url"] for hit in answer["hits"]["hits"]}
 
 
 def poll(world: World) -> PullReport:
@@ -154,15 +162,14 @@ def test_a_good_article_is_there_before_the_slow_ones_of_its_batch_are_asked_for
     named = [on(4, bad, f"/{name}") for name in ("attributes", "deep", "heavy", "drip")]
     configure(world, *named, on(3, slow, "/feed"), on(2, good, "/feed"))
     world.context = replace(world.context, settings=world.context.settings.model_copy(update={"lease_s": 30}))
-    poll_once = threading.Thread(target=poll, args=(world,), daemon=True)
-    poll_once.start()
-    until = time.monotonic() + 60
-    while on(2, good, "/page") not in urls(world) and time.monotonic() < until:
-        time.sleep(0.1)
-    before = len(pages_of(slow))
-    assert poll_once.is_alive(), "it came with the whole batch, or nothing was slow and the test shows nothing"
-    poll_once.join(60)
-    assert not poll_once.is_alive(), "the batch goes on beyond its lease"
+    with ThreadPoolExecutor(1) as pool:  # however the test ends, the poll doesn't go on into the next one
+        poll_once = pool.submit(poll, world)
+        until = time.monotonic() + 60
+        while on(2, good, "/page") not in urls(world) and time.monotonic() < until:
+            time.sleep(0.1)
+        before = len(pages_of(slow))
+        assert not poll_once.done(), "it came with the whole batch, or nothing was slow and the test shows nothing"
+        poll_once.result(60)  # TimeoutError: the batch goes on beyond its lease
     assert feed(world, "f5").lease_until is None, "the good feed is still held"
     assert set(pages_of(slow).values()) == {1}
     assert on(2, good, "/page") in urls(world)

@@ -14,8 +14,8 @@ from w3lib.url import canonicalize_url
 from yarl import URL
 
 from ingest import urls
-from ingest.guard import refusal
-from ingest.identity import agreed_url, may_be_renamed
+from ingest.http.guard import refusal
+from ingest.pages.identity import agreed_url, may_be_renamed
 from ingest.urls import (
     MAX_CHARS,
     SHOWN_CHARS,

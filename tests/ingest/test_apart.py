@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.apart import is_edit, named, names_its_page, page_of, set_apart, shared_names, steps
+from ingest.apart import former_page, is_edit, named, names_its_page, page_of, set_apart, shared_names, steps
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
 from ingest.urls import article_id, fragment_of, known_id, part_url
@@ -188,3 +188,12 @@ def test_an_ill_formed_document_gives_the_same_ids() -> None:
 def test_every_order_gives_the_same_names() -> None:
     three = [entry("Alert", summary="a"), entry("Alert", summary="b"), entry("Drones", f"{PAGE}#x")]
     assert len({frozenset(names(*order)) for order in itertools.permutations(three)}) == 1
+
+
+@pytest.mark.parametrize("url", ["https://a.example/", "https://a.example/?b=1#c", "https://a.example/#!/press/3"])
+def test_a_page_is_found_under_its_former_address_alone(url: str) -> None:
+    assert former_page(url) == page_of(url), "an article that is a part of the page is not the page's"
+    tracked = url.replace("example/", "example/x?srsltid=7&").replace("&?", "&")
+    assert "srsltid=7" in former_page(tracked)
+    assert "srsltid" not in page_of(tracked)
+    assert known_id(former_page(tracked)) != known_id(page_of(tracked))

@@ -16,7 +16,7 @@ import pytest
 
 from ingest import archive
 from ingest.archive import OPEN, Archive, ArchiveFullError, Day, Kept, days, join_past, kept, read_at, surplus, tidy
-from ingest.fetched import Fetched
+from ingest.http.fetched import Fetched
 from tests.factories import NOW
 
 TODAY, TOMORROW = NOW.date(), NOW + timedelta(days=1)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.assemble import assemble, wants_page
-from ingest.extracted import Extracted
+from ingest.pages.extracted import Extracted
 from ingest.urls import article_id
 from newswatch.article import Source
 from newswatch.entry import Entry

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.discover import MOST_CANDIDATES, MOST_LINKS, SITEMAP_PATHS, Discovery, discover
-from ingest.fetch import Fetcher
+from ingest.discovery.discover import MOST_CANDIDATES, MOST_LINKS, SITEMAP_PATHS, Discovery, discover
 from ingest.formats.registry import FORMATS, usual_paths
+from ingest.http.fetch import Fetcher
 from ingest.page_links import advertised, linked
 from ingest.workers import OverBudgetError
 from tests.ingest.server import Answer, Publisher, response

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.encodings import decoded
-from ingest.extract import extract
+from ingest.pages.extract import extract
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 URL = "https://www.courier.example/2026/08/30/plan"

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import bounds, workers
-from ingest.extract import MAX_BYTES, extract, extractor_version
-from ingest.extracted import Extracted
+from ingest.pages.extract import MAX_BYTES, extract, extractor_version
+from ingest.pages.extracted import Extracted
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 URL = "https://www.news.example/2026/allies"

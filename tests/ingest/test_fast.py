@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.fast import pace, wait_s
+from ingest.polling.fast import pace, wait_s
 from newswatch.feed import Feed, FeedState
 from newswatch.settings import Settings
 from tests.factories import NOW

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.feed_file import add_feeds, edit_feed, remove_feeds
-from ingest.feeds import FeedSpec, load_feeds
+from ingest.feed_list.feed_file import add_feeds, edit_feed, remove_feeds
+from ingest.feed_list.feeds import FeedSpec, load_feeds
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir
 
@@ -169,3 +169,49 @@ def test_two_editors_lose_nothing(path: Path) -> None:
     with ThreadPoolExecutor(8) as editors:
         list(editors.map(lambda spec: add_feeds(path, [spec]), specs))
     assert len(load_feeds(path)) == 3 + len(specs)
+
+
+REPEATING = """feeds:
+  - {id: z, url: https://z.example/f, title: Z}
+  - id: a
+    url: https://a.example/f
+    title: A
+    country: &here BE
+  - id: b
+    url: https://b.example/f
+    title: B
+    country: *here
+  - &whole
+    id: c
+    url: https://c.example/f
+    title: C
+  - <<: *whole
+    id: d
+    url: https://d.example/f
+"""
+
+
+def test_what_a_feed_takes_from_another_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(REPEATING)
+    assert [(feed.id, feed.title, feed.country) for feed in load_feeds(path)] == [
+        ("z", "Z", None), ("a", "A", "BE"), ("b", "B", "BE"), ("c", "C", None), ("d", "C", None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("id_", ["a", "b", "c", "d"])
+@pytest.mark.parametrize("do", ["edit", "remove"])
+def test_a_feed_that_repeats_another_is_changed_alone_or_not_at_all(tmp_path: Path, do: str, id_: str) -> None:
+    path = tmp_path / "feeds.yaml"
+    path.write_text(REPEATING)
+    before = load_feeds(path)
+    was = next(feed for feed in before if feed.id == id_)
+    spec = FeedSpec(id=id_, url=was.url, title="New", country="DE")
+    told = ""
+    try:
+        edit_feed(path, was, spec) if do == "edit" else remove_feeds(path, [id_])
+    except ConfigError as error:
+        told = str(error)
+    assert ("was not changed" in told) == (path.read_text() == REPEATING)
+    assert [feed for feed in load_feeds(path) if feed.id != id_] == [feed for feed in before if feed.id != id_]
+    assert edit_feed(path, before[0], FeedSpec(id="z", url=before[0].url, title="New")) is not None, "the one beside"

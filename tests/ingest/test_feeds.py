@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ingest.feeds import KINDS, FeedSpec, load_feeds
+from ingest.feed_list.feeds import KINDS, FeedSpec, load_feeds
 from newswatch.countries import iso_country
 from newswatch.errors import ConfigError
 from newswatch.settings import default_config_dir

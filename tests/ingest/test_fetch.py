@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import brotli
 import pytest
 
-from ingest.fetch import Fetcher
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
-from ingest.http import kind_of, retry_after_s
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
+from ingest.http.semantics import kind_of, retry_after_s
 from newswatch.settings import Settings
 from tests.bombs import gzip_bomb
 from tests.ingest.server import Answer, Publisher, publishing, response

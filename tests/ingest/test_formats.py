@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.discover import discover
-from ingest.fetch import Fetcher
-from ingest.fetched import Request
+from ingest.discovery.discover import discover
 from ingest.formats import registry
 from ingest.formats.format import head_of
 from ingest.formats.registry import FORMATS, accept, feed_types, format_of, looks_like_a_feed, usual_paths
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Request
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
 from newswatch.entry import Entry

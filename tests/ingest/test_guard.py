@@ -9,7 +9,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from ingest.guard import ForbiddenAddressError, GuardedResolver, is_public, refusal
+from ingest.http.guard import ForbiddenAddressError, GuardedResolver, is_public, refusal
 
 PUBLIC = [
     *("8.8.8.8", "192.88.98.1", "192.88.100.1", "2001:4860:4860::8888", "2a00:1450::1", "2001:200::1", "3ffe::1"),

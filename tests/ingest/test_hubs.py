@@ -9,9 +9,18 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.hubs import Subscription, SubscriptionState, granted, hub_links, is_signed, key_of, pushes_well, to_ask
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
+from ingest.polling.hubs import (
+    Subscription,
+    SubscriptionState,
+    granted,
+    hub_links,
+    is_signed,
+    key_of,
+    pushes_well,
+    to_ask,
+)
 from newswatch.feed import FeedState
 from tests.factories import NOW
 

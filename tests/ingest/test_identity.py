@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.identity import agreed_url
+from ingest.pages.identity import agreed_url
 
 SLUG = "allies-agree-on-flank"
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from ingest.challenges import challenge
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchFailed, FetchResult, NotModified, Request
+from ingest.discovery.preview import Preview, preview
 from ingest.formats.format import Document
 from ingest.formats.registry import formats_of
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchFailed, FetchResult, NotModified, Request
 from ingest.listings import FOLLOWED, bring_list
 from ingest.parse import read_feed
 from ingest.parsed import ParsedFeed
-from ingest.preview import Preview, preview
 from newswatch.feed import Rule
 from tests.ingest.list_pages import NOW, ListPage, pages
 from tests.ingest.server import Publisher, response

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.feeds import load_feeds
-from ingest.opml import read_opml, write_opml
+from ingest.feed_list.feeds import load_feeds
+from ingest.feed_list.opml import read_opml, write_opml
 from newswatch.feed import Feed
 from newswatch.settings import default_config_dir
 

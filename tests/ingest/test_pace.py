@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from ingest import fetch, pace
-from ingest.fetch import Fetcher
-from ingest.pace import Pacer
+from ingest.http import fetch, pace
+from ingest.http.fetch import Fetcher
+from ingest.http.pace import Pacer
 from newswatch.settings import Settings
 
 

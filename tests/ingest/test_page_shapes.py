@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.extract import extract
-from ingest.extracted import Extracted
+from ingest.pages.extract import extract
+from ingest.pages.extracted import Extracted
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 URL = "https://www.courier.example/world/frigate-leaves"

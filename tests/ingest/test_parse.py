@@ -267,9 +267,9 @@ def test_what_is_no_feed_says_so(body: bytes) -> None:
 
 
 def test_a_body_beyond_the_cap_is_refused_at_once() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     assert "more than" in refused(b"<rss>" + b" " * MAX_BYTES).reason
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 2
 
 
 # ── attacks ──────────────────────────────────────────────────────────────────────────────────────────────────────────

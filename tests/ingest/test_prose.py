@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.boilerplate import is_sentence, trim
-from ingest.extract import extract
+from ingest.pages.extract import extract
+from ingest.pages.prose import is_sentence
+from ingest.pages.trim import trim
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 FIRST = (

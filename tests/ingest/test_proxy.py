@@ -22,11 +22,11 @@ from pydantic import ValidationError
 from yarl import URL
 
 from embedded.processes import free_port
-from ingest.discover import discover
-from ingest.fetch import Fetcher
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
-from ingest.guard import proxied_refusal
-from ingest.silence import is_silent
+from ingest.discovery.discover import discover
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
+from ingest.http.guard import proxied_refusal
+from ingest.http.silence import is_silent
 from newswatch.errors import ConfigError
 from newswatch.no_proxy import is_direct, read_no_proxy
 from newswatch.setting_faults import disagreements

@@ -163,10 +163,10 @@ def test_a_packed_feed_that_is_damaged_or_too_large_says_so() -> None:
     with gzip.open(bomb, "wb") as file:
         for _ in range(MAX_BYTES // 1_000_000 + 1):
             file.write(b" " * 1_000_000)
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(NotUnpackedError, match="50,000,000"):
         unpacked(bomb.getvalue(), MAX_BYTES)
-    assert time.monotonic() - began < 10
+    assert time.thread_time() - began < 10
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_a_packed_feed_that_is_damaged_or_too_large_says_so() -> None:
     ],
 )
 def test_a_document_of_faults_costs_little(body: bytes) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     repaired(body if body.startswith(b"\xff") else b"<rss>" + body)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
 
 
 # ── titles: markup or not ────────────────────────────────────────────────────────────────────────────────────────────
@@ -270,9 +270,9 @@ def test_authors_of_a_json_feed_are_names_too() -> None:
 
 
 def test_an_author_without_end_is_dropped_at_once_with_a_note() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     found = entry(f"<title>x</title><link>https://courier.example/1</link><author>a@{'a.' * 100_000}</author>")
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began < 5
     assert found.authors == ()
     assert "author" in found.problems[0]
 

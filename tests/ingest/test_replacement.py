@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from embedded.processes import free_port
-from ingest.check import check
-from ingest.fetch import Fetcher
-from ingest.replacement import Proposals, command, propose
+from ingest.discovery.check import check
+from ingest.discovery.replacement import Proposals, command, propose
+from ingest.http.fetch import Fetcher
 from newswatch.clock import utc_now
 from newswatch.feed import Fallback, Feed, Rating, Rule
 from newswatch.settings import Settings

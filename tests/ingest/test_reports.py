@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult, Request
+from ingest.feed_list.opml import read_opml
 from ingest.formats.registry import FORMATS
-from ingest.opml import read_opml
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchResult, Request
 from ingest.page_links import advertised
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
-from ingest.schedule import WHOLE_EVERY, request_of
+from ingest.polling.schedule import WHOLE_EVERY, request_of
 from newswatch.entry import Entry
 from newswatch.feed import FeedState
 from tests.ingest.server import Publisher, response

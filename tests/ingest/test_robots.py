@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
-from ingest.fetch import _matched
-from ingest.robots import MAX_BYTES, SLOW_STEPS, read_rules
+from ingest.http.fetch import _matched
+from ingest.http.robots import MAX_BYTES, SLOW_STEPS, read_rules
 
 AGENT = "newswatch/0.1 (feed reader; +mailto:a@b.example)"
 LONG = "https://paper.example/" + "a" * 7_900
@@ -119,10 +119,10 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_rules_are_read_and_matched_in_time(text: str) -> None:
     """5,000 rules took 1.2 s, 200 readers and 30,000 rules 48 s; the bound is generous for slow machines."""
-    began = time.perf_counter()
+    began = time.thread_time()
     rules = read_rules(text.encode(), AGENT)
     why = rules.refusal(LONG)
-    assert time.perf_counter() - began < 10
+    assert time.thread_time() - began < 10
     assert why is None or "too many" in why
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ingest.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified
-from ingest.page_waits import page_retry_s
+from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified
+from ingest.http.silence import is_our_outage, last_answer, may_be_ours, resting_hosts
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.rhythm import WEEK_S, interval
-from ingest.schedule import GAPS_KEPT, LAG_S, NEVER, SHRUNK_FOR_GOOD, after_poll, is_newly_broken, retried
-from ingest.silence import is_our_outage, last_answer, may_be_ours, resting_hosts
+from ingest.polling.page_waits import page_retry_s
+from ingest.polling.rhythm import WEEK_S, interval
+from ingest.polling.schedule import GAPS_KEPT, LAG_S, NEVER, SHRUNK_FOR_GOOD, after_poll, is_newly_broken, retried
 from newswatch.entry import Entry
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lxml import html
 
-from ingest.structured import PageFacts, read_facts
+from ingest.pages.structured import PageFacts, read_facts
 
 URL = "https://www.courier.example/2026/08/30/frigate"
 ARTICLE = {"@type": "NewsArticle", "headline": "Frigate leaves port", "datePublished": "2026-08-30T10:00:00+03:00"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.titles import Titles, choose_title, site_label
+from ingest.pages.titles import Titles, choose_title, site_label
 
 SITES = ("News Example", "newsexample")
 

@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.urls import absolute, article_id, canonicalize, domain_of, host_of, site_of, with_scheme
+from ingest.urls import (
+    absolute,
+    article_id,
+    canonicalize,
+    domain_of,
+    former_url,
+    host_of,
+    known_id,
+    part_url,
+    site_of,
+    untracked,
+    with_scheme,
+)
 
 CANONICAL = [
     ("HTTP://Www.Example.COM:80/a/../b c?b=2&a=1#frag", "http://www.example.com/b%20c?a=1&b=2"),
@@ -17,6 +29,7 @@ CANONICAL = [
     ("https://bücher.example/ü?q=ä", "https://xn--bcher-kva.example/%C3%BC?q=%C3%A4"),
     ("https://example.com/a?utm_source=rss&utm_medium=feed&id=7&fbclid=x", "https://example.com/a?id=7"),
     ("https://example.com/a;jsessionid=1F?x=1", "https://example.com/a?x=1"),
+    ("https://example.com/a?srsltid=Af&gad_source=1&GAD_campaignid=2&_gl=1*x&id=7", "https://example.com/a?id=7"),
     ("https://example.com/?1234567", "https://example.com/?1234567"),
     ("https://example.com/a?x=&y", "https://example.com/a?x=&y"),
     ("https://example.com/%7Euser", "https://example.com/~user"),
@@ -65,6 +78,19 @@ def test_the_scheme_and_the_campaign_make_no_other_article() -> None:
     assert article_id("http://example.com/a") == article_id("https://example.com/a?utm_campaign=x")
     assert article_id("https://example.com/a") != article_id("https://example.com/A")
     assert len(article_id("https://example.com/")) == 32
+
+
+def test_an_address_stored_with_what_was_later_known_to_track_stays_its_article_s() -> None:
+    link = "https://example.com/a?b=2&srsltid=Af&utm_source=x"
+    stored = "https://example.com/a?b=2&srsltid=Af"
+    assert former_url(link) == former_url(stored) == stored
+    assert (
+        known_id(stored) != known_id(canonicalize(link)) == article_id(link) == article_id("http://example.com/a?b=2")
+    )
+    assert known_id(f"{stored}#part") == known_id(former_url(link, "part")) != known_id(part_url(link, "part"))
+    for plain in ("https://example.com/a?id=7&utm_source=x", "https://example.com/a", "https://example.com/?1"):
+        assert former_url(plain) == canonicalize(plain)
+    assert untracked(link) == "https://example.com/a?b=2"
 
 
 @given(st.text(max_size=80))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.extract import extract
+from ingest.pages.extract import extract
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
 URL = "https://www.courier.example/world/2026/08/30/a-story"

@@ -142,7 +142,7 @@ def test_a_forked_process_has_workers_of_its_own_and_leaves_its_parents_alone() 
 
 def test_a_small_document_starts_no_worker() -> None:
     code = (
-        "from datetime import datetime, UTC\nfrom ingest.parse import parse\nfrom ingest.extract import extract\n"
+        "from datetime import datetime, UTC\nfrom ingest.parse import parse\nfrom ingest.pages.extract import extract\n"
         "parse(b'<rss><channel><item><title>x</title></item></channel></rss>', url=None, now=datetime.now(UTC))\n"
         "extract(b'<p>x</p>', url='https://a.example/', now=datetime.now(UTC))"
     )

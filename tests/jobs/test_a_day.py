@@ -19,11 +19,11 @@ import pytest
 
 from jobs.context import Context
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from jobs.tagger import tagger_of
 from newswatch.article import Article
 from newswatch.feed import FullText
-from store.documents import from_document
+from store.article_documents import from_document
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES, Newsstand, identity
 from tests.jobs.test_crash import dies, poll_only

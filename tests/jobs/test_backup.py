@@ -21,15 +21,15 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
 from search.ingest_pages import page_after
 from store.articles import ArticleStore
-from store.backups import Backup, Backups
 from store.batches import BatchStore
-from store.client import connect
+from store.elastic.client import connect
+from store.indices.backups import Backup, Backups
 from store.ingest_order import Horizons, read_horizon
 from store.milestones import Milestones
 from tests.factories import NOW, an_article

@@ -13,16 +13,16 @@ from jobs.deliver import deliver
 from jobs.health import health
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from newswatch.batch import SEQ_PER_BATCH
 from newswatch.errors import MissingIndexError, StoreError
 from newswatch.problems import Bulkhead
 from observe import record
 from store.batches import BatchStore
-from store.client import set_up
 from store.feeds import FeedStore
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
+from store.indices.setup import set_up
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.factories import NOW, a_feed

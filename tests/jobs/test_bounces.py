@@ -23,7 +23,7 @@ from jobs.bounces import BounceReport, bounces
 from jobs.context import Context
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from store.quarantine import Quarantine
 from tests.delivery.channels.test_email_bounces import ANN, GONE, report

@@ -13,11 +13,11 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.clock import SKEW
 from newswatch.feed import FeedHealth
 from store.batches import BatchStore
-from store.clock import store_time
+from store.elastic.clock import store_time
 from store.feeds import FeedStore, Longest
 from store.rechecks import Recheck, Rechecks
 from tests.factories import NOW, a_feed

@@ -14,7 +14,7 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from jobs.recheck import recheck
 from jobs.retag import retag
 from jobs.tagger import tagger_of
@@ -222,6 +222,18 @@ def test_one_wrong_item_of_the_searches_costs_itself_and_is_told(world: World) -
     world.wait(minutes=9)
     plan(world.context)
     assert states(world) == before, "the version in force is not read again, and its fault stays known"
+
+
+@pytest.mark.parametrize("wrong", ["name: Twice", "note: !!map x"])
+def test_an_item_of_the_searches_that_is_no_yaml_value_costs_itself_and_is_told(world: World, wrong: str) -> None:
+    other = A_SEARCH.replace("\nalerts:\n", "").replace("nato\n", "other\n")
+    path_of(world.context, ALERTS).write_text(f"{A_SEARCH}{other}    {wrong}\n", encoding="utf-8")
+    world.press.publish("main")
+    poll(world.context)
+    assert match(world.context).owed == 1
+    assert "alerts.yaml:" in states(world)[ALERTS]
+    (deed,) = world.context.audit.listed(what="configuration put in force", subject=ALERTS)
+    assert deed.details == "2 items", "it stands in the file, though it is not used"
 
 
 def test_a_wrong_taxonomy_stops_neither_rechecks_nor_a_retag(world: World) -> None:

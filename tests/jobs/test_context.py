@@ -8,7 +8,7 @@ from elasticsearch import Elasticsearch
 from jobs import context as contexts
 from jobs.context import open_context
 from newswatch.settings import Settings
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from store.quarantine import Quarantine
 

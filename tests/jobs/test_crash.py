@@ -21,8 +21,8 @@ from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
-from store.client import connect
+from jobs.pull.batch import pull
+from store.elastic.client import connect
 from tests.jobs.conftest import World
 from tests.jobs.newsstand import SYLLABLES
 

@@ -12,9 +12,9 @@ from itertools import count
 
 import pytest
 
-from jobs import fast, fast_hold
 from jobs.context import Context
-from jobs.fast import LaneReport
+from jobs.fast import hold, lane
+from jobs.fast.lane import LaneReport
 from jobs.plan import plan
 from store.entries import EntryStore
 from store.feeds import FeedRecord, FeedStore
@@ -25,7 +25,7 @@ from tests.jobs.test_crash import check_mails, dies, publish_another, run
 pytestmark = pytest.mark.slow
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120) -> None:
     over = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < over, "it did not happen"
@@ -45,16 +45,16 @@ def mark_fast(world: World) -> None:
 
 
 @contextmanager
-def lane(context: Context) -> Iterator[list[LaneReport]]:
+def lane_of(context: Context) -> Iterator[list[LaneReport]]:
     """The fast lane, running; its report comes at the end."""
     over, reports = threading.Event(), list[LaneReport]()
-    thread = threading.Thread(target=lambda: reports.append(fast.run(context, over)))
+    thread = threading.Thread(target=lambda: reports.append(lane.run(context, over)))
     thread.start()
     try:
         yield reports
     finally:
         over.set()
-        thread.join(30)
+        thread.join(120)
 
 
 def feed(world: World, feed_id: str = "main") -> FeedRecord:
@@ -71,7 +71,7 @@ def test_what_is_new_is_mailed_at_once_and_the_feed_is_in_no_other_hands(world: 
     run(world.context)
     assert len(world.mailbox.mails) == 1
     world.wait(minutes=10)
-    with lane(hurried(world.context)) as reports:
+    with lane_of(hurried(world.context)) as reports:
         until(lambda: feed(world).lease_until is not None)
         assert plan(world.context).batches == (), "the whole site is the fast lane's while it holds a feed of it"
         until(lambda: feed(world, "second").state.polls == 2)  # which polls its other feeds instead
@@ -110,7 +110,7 @@ def test_a_document_whose_words_are_known_costs_no_batch(world: World) -> None:
     world.press.publish("one")
     run(world.context)
     world.press.raw = Stamped(world.press.answer("/main.xml", None)[1])
-    with lane(hurried(world.context)) as reports:
+    with lane_of(hurried(world.context)) as reports:
         until(lambda: len(world.press.asked) > 12)
     (report,) = reports
     assert report.batches == 1, "the first, by which it learns the words"
@@ -122,13 +122,13 @@ def test_what_a_batch_did_not_finish_is_read_though_the_document_says_the_same(
 ) -> None:
     mark_fast(world)
     run(world.context)
-    monkeypatch.setattr(fast, "RENEW_S", 0.2)
-    monkeypatch.setattr(fast_hold, "LEASE_S", 0)  # over before it begins
-    with lane(hurried(world.context)):
+    monkeypatch.setattr(lane, "RENEW_S", 0.2)
+    monkeypatch.setattr(hold, "LEASE_S", 0)  # over before it begins
+    with lane_of(hurried(world.context)):
         until(lambda: feed(world).lease_until is not None)
         world.press.publish("one")
         until(lambda: feed(world).lease_batch is not None)
-        monkeypatch.setattr(fast_hold, "LEASE_S", 90)
+        monkeypatch.setattr(hold, "LEASE_S", 90)
         assert world.count(world.context.names.articles) == 0
         world.wait(seconds=1)
         until(lambda: world.count(world.context.names.articles) == 1)
@@ -145,8 +145,8 @@ def test_a_page_that_is_due_is_read_though_its_feed_says_nothing_new(
     assert entries.pages_waiting("main") == 1
     world.press.broken.clear()
     world.wait(minutes=20)
-    monkeypatch.setattr(fast, "RENEW_S", 0.2)
-    with lane(hurried(world.context)) as reports:
+    monkeypatch.setattr(lane, "RENEW_S", 0.2)
+    with lane_of(hurried(world.context)) as reports:
         until(lambda: entries.pages_waiting("main") == 0)
     assert [report.batches for report in reports] == [1]
 
@@ -154,7 +154,7 @@ def test_a_page_that_is_due_is_read_though_its_feed_says_nothing_new(
 def lane_until_sent(context: Context) -> None:
     """The fast lane, until it has sent a mail and holds its feed again."""
     over, feeds = threading.Event(), FeedStore(context.es, context.names)
-    at_work = fast.Lane(context)
+    at_work = lane.Lane(context)
 
     def watch() -> None:
         def is_done() -> bool:

@@ -15,16 +15,16 @@ from fastapi import FastAPI
 from embedded.newsroom import Newsroom
 from embedded.processes import free_port
 from jobs.context import Context
-from jobs.fast_hold import Holds
-from jobs.fast_hubs import PATH
+from jobs.fast.hold import Holds
+from jobs.fast.hubs import PATH
 from newswatch.settings import Settings
 from store.batches import BatchStore
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord, FeedStore
 from store.hubs import HubStore, Push
 from tests.jobs.conftest import World, configure
 from tests.jobs.test_crash import check_mails, dies, publish_another, run
-from tests.jobs.test_fast import hurried, lane, lane_until_sent, mark_fast, until
+from tests.jobs.test_fast import hurried, lane_of, lane_until_sent, mark_fast, until
 from web import hub
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def test_a_pushed_story_is_mailed_without_a_poll(world: World) -> None:
         offered = hubs.offers()
         assert len(offered) == 3
         assert newsroom.hub
-        with served(context, port), lane(context) as reports:
+        with served(context, port), lane_of(context) as reports:
             until(lambda: newsroom.hub is not None and len(newsroom.hub.subscribers) == len(offered))
             asked = len(newsroom.requests)
             newsroom.publish("coordinator-named")
@@ -114,7 +114,7 @@ def test_pushes_of_a_feed_in_other_hands_hold_up_no_other_feed(world: World, mon
     hubs, feeds = HubStore(world.context.es, world.context.names), FeedStore(world.context.es, world.context.names)
     batch = BatchStore(world.context.es, world.context.names).open(["main"], now=world.now, lease_s=900)
     assert feeds.lease([elsewhere(feed) for feed in feeds.at(["main"])], batch) == ["main"]
-    monkeypatch.setattr("jobs.fast_hubs.AT_ONCE", 2)
+    monkeypatch.setattr("jobs.fast.hubs.AT_ONCE", 2)
     for _ in range(3):
         hubs.keep(Push("main", world.now, "text/xml", world.press.answer("/main.xml", None)[1]))
     publish_another(world, 1)
@@ -122,7 +122,7 @@ def test_pushes_of_a_feed_in_other_hands_hold_up_no_other_feed(world: World, mon
     hubs.keep(Push("second", world.now, "text/xml", world.press.answer("/second.xml", None)[1]))
     changes = {"websub": True, "data_dir": world.context.settings.config_dir / "data"}
     context = replace(world.context, settings=world.context.settings.model_copy(update=changes))
-    with lane(context):
+    with lane_of(context):
         until(lambda: [push.value.feed_id for push in hubs.waiting(10)] == ["main"] * 3)
     assert world.count(context.names.articles) == 1
 
@@ -150,7 +150,7 @@ def test_what_is_pushed_and_polled_at_once_is_there_once_wherever_it_is_killed(w
         check_mails(world, published, place)
         if not died:
             break
-    with lane(context):
+    with lane_of(context):
         until(lambda: not hubs.waiting(1))
     assert world.count(context.names.articles) == published
     check_mails(world, published, "at the end")

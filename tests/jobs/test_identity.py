@@ -11,10 +11,11 @@ from itertools import pairwise
 
 import pytest
 
+from ingest import urls
 from ingest.urls import article_id
 from jobs.deliver import deliver
 from jobs.match import match
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from jobs.recheck import recheck
 from newswatch.article import Article
 from store.feeds import FeedStore
@@ -209,6 +210,25 @@ def test_one_link_under_another_title_in_a_later_poll_is_an_edit(world: World) -
     assert article(world).title == "A summit falls through"
 
 
+def test_other_news_under_the_id_of_an_entry_without_a_link_is_an_article_of_its_own(world: World) -> None:
+    def flash(title: str, text: str) -> bytes:
+        named = "<guid isPermaLink='false'>flash</guid>"
+        return rss(world.press.url, f"<item><title>{title}</title>{named}<description>{text}</description></item>")
+
+    def stand(report: PullReport) -> tuple[int, int, list[tuple[str, int]]]:
+        return report.new, report.updated, [(one.title, one.version) for one in articles(world)]
+
+    bridge, vaccine = SUBJECTS["bridge"], SUBJECTS["vaccine"]
+    assert stand(later(world, flash(*bridge))) == (1, 0, [(bridge[0], 1)])
+    assert mails(world) == 1
+    assert stand(later(world, flash(*vaccine))) == (1, 0, [(vaccine[0], 1), (bridge[0], 1)])
+    assert mails(world) == 2, "nobody was mailed the second one as long as it passed for an edit"
+    edited = vaccine[0], vaccine[1].replace("Two hundred", "Three hundred")
+    assert stand(later(world, flash(*edited))) == (0, 1, [(vaccine[0], 2), (bridge[0], 1)])
+    assert stand(later(world, flash(*bridge))) == (0, 0, [(vaccine[0], 2), (bridge[0], 1)]), "it is shown again"
+    assert len({one.url for one in articles(world)}) == 2
+
+
 def test_the_same_entry_given_twice_is_one(world: World) -> None:
     link = f"{world.press.url}/now"
     twice = (alert("bridge", link, "a"), alert("bridge", link, "b"))
@@ -332,6 +352,35 @@ def poll_restless(world: World, at: int) -> PullReport:
         world.press.raw[f"/{kind}.xml"] = make(f"{world.press.url}/articles/{kind}-", at)
     world.wait(minutes=5)
     return poll(world)
+
+
+@pytest.mark.parametrize("guid", ["{key}", ""])
+def test_an_address_stored_with_what_was_later_known_to_track_becomes_no_second_article(
+    world: World, monkeypatch: pytest.MonkeyPatch, guid: str
+) -> None:
+    site = world.press.url
+    tracked, other = (alerts(f"{{site}}/{{key}}?srsltid={number}", guid) for number in (7, 8))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        urls._canonical_cached.cache_clear()
+        later(world, tracked(site, "bridge", "harbour"))
+    urls._canonical_cached.cache_clear()
+    before = articles(world)
+    assert [one.url for one in before] == [f"{site}/bridge?srsltid=7", f"{site}/harbour?srsltid=7"]
+    assert mails(world) == 1
+    assert later(world, tracked(site, "harbour", "bridge")).new == 0
+    edited = tracked(site, "bridge", "harbour").replace(b"under a pier.", b"under a pier. They were blown up.")
+    world.press.raw["/second.xml"] = tracked(site, "bridge", "vaccine")
+    world.press.feeds["second"] = []
+    configure(world.context.settings.config_dir, world.press)
+    report = later(world, edited)
+    now = {one.url: one for one in articles(world)}
+    assert now.keys() == {*(one.url for one in before), f"{site}/vaccine"}, "what is new is known without it"
+    assert now[f"{site}/bridge?srsltid=7"].version == 2
+    assert len(now[f"{site}/bridge?srsltid=7"].feeds) == 2
+    assert (report.new, report.updated) == (1, 1)
+    if guid:  # the publisher gives each reader another one
+        assert later(world, other(site, "bridge", "harbour")).new == 0
 
 
 def test_what_changes_without_a_word_asks_for_no_page_and_makes_no_version(world: World) -> None:

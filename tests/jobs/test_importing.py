@@ -31,10 +31,10 @@ from newswatch.errors import NewswatchError
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.batches import BatchStore
-from store.client import set_up
+from store.elastic.reading import every
+from store.indices.setup import set_up
 from store.ingest_order import read_horizon
 from store.names import Names
-from store.reading import every
 from tests.factories import NOW, a_source, an_article
 from tests.jobs.test_crash import dies
 from tests.newsstand import stock

@@ -20,8 +20,8 @@ from jobs.match import batch_waits, match
 from newswatch.article import Tag
 from newswatch.errors import StoreError
 from store.batches import BatchStore
+from store.elastic.turns import MATCHING, turn
 from store.quarantine import Quarantine
-from store.turns import MATCHING, turn
 from tests.alerts.press import a_story
 from tests.factories import NOW
 from tests.jobs.conftest import ALERTS, World

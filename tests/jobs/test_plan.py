@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobs.plan import divide
 from newswatch.feed import FeedState
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.feeds import FeedRecord
 from tests.factories import a_feed
 

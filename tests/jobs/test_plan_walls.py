@@ -9,12 +9,12 @@ from html import escape
 import pytest
 
 from jobs.plan import Plan, plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from newswatch.errors import ConfigError
 from newswatch.feed import FeedHealth, FeedState
 from newswatch.problems import Problem
 from store.batches import BatchStore
-from store.documents import feed_document
+from store.feed_documents import feed_document
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine
 from tests.jobs.conftest import World, configure

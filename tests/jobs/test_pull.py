@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from embedded.processes import free_port
-from ingest.extract import extractor_version
+from ingest.pages.extract import extractor_version
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from newswatch.article import Article
 from newswatch.outages import Cause
 from store.entries import EntryStore

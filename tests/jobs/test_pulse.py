@@ -22,7 +22,7 @@ from observe.pulse import Pulse
 from observe.reading import read_pulse
 from observe.rules.polling import OFFLINE_AFTER, UNANSWERED_AFTER
 from store.feeds import FeedStore
-from store.mapping import plain_indices
+from store.indices.mapping import plain_indices
 from tests.jobs.conftest import World
 from tests.jobs.test_pull import Town, in_town, nowhere, poll, town
 

@@ -20,14 +20,14 @@ from jobs.context import Context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.alert import SavedSearch
 from newswatch.delivery import Delivery
 from newswatch.errors import StoreError
 from newswatch.outages import Cause, added
+from store.elastic.turns import OWING, turn
 from store.feeds import FeedStore
 from store.outages import OutageStore
-from store.turns import OWING, turn
 from tests.jobs.conftest import World, configure
 from tests.jobs.newsstand import SYLLABLES
 from tests.jobs.test_crash import dies

@@ -9,7 +9,7 @@ import pytest
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from tests.jobs.conftest import World
 

@@ -11,8 +11,8 @@ import pytest
 
 from ingest.apart import named
 from ingest.urls import known_id, part_url
-from jobs.polled import is_same
-from jobs.recognise import Memory, leading, more_keys, recognise
+from jobs.pull.polled import is_same
+from jobs.pull.recognise import Memory, leading, more_keys, recognise
 from newswatch.article import Article
 from newswatch.entry import Entry
 from store.entries import EntryRecord, content_hash, entry_key, has_title, mark_shared, says_the_same

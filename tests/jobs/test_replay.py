@@ -13,13 +13,13 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from ingest.archive import days, tidy
-from ingest.extract import extract
-from ingest.extracted import Extracted
+from ingest.pages.extract import extract
+from ingest.pages.extracted import Extracted
 from jobs import replay as replaying
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from jobs.replay import Change, ReplayReport, replay
 from newswatch.errors import NewswatchError

@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
-from ingest.fetch import Fetcher
-from ingest.fetched import Fetched, FetchResult
+from ingest.http.fetch import Fetcher
+from ingest.http.fetched import Fetched, FetchResult
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.source import Polling, SourceOf
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import PullReport, pull
+from jobs.pull.batch import PullReport, pull
 from newswatch.feed import Feed, FeedState
 from store.feeds import FeedRecord, FeedStore
 from store.quarantine import Quarantine

@@ -21,9 +21,10 @@ from embedded.processes import free_port
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from newswatch.errors import StoreError
-from store.client import connect, set_up
+from store.elastic.client import connect
+from store.indices.setup import set_up
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another, run
 

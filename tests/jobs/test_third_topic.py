@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from jobs import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from kibana.build import build
 from kibana.definition import load
 from newswatch.colours import for_dark

@@ -19,7 +19,7 @@ from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another
 from tests.pristine import remove

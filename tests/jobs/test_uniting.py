@@ -213,6 +213,10 @@ def test_a_story_whose_mail_a_wrong_join_has_withdrawn_is_mailed_when_it_is_part
 
     assert split(here.context, english.id, [french.id], "ann").mails == 1
     assert (mails(here)[ours], mails(here)[theirs][1]) == ((DeliveryState.PENDING, "pending"), "sent")
+    (mail,) = outcomes.sent_to([reader], [english.id])[reader][english.id]
+    assert mail.has_left, "what is mailed now of the story is no reply to it"
+    (mail,) = outcomes.sent_to([reader], [french.id])[reader][french.id]
+    assert not mail.has_left
     assert split(here.context, english.id, [french.id], "ann").mails == 0, "run again, it mails nothing twice"
 
     other = replace(report(3, "fr", 170), title="Un pont est fermé", text="Le pont de la gare est fermé pour un an.")

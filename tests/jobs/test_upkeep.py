@@ -6,7 +6,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from jobs.plan import plan
-from jobs.pull import pull
+from jobs.pull.batch import pull
 from jobs.upkeep import upkeep
 from store.audit import Deed
 from store.names import Names

@@ -35,7 +35,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from newswatch.clock import utc_now
 from newswatch.errors import StoreError
-from store import beats, turns
+from store.elastic import beats, turns
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import poll_only, publish_another
 

@@ -9,7 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 
 

@@ -18,7 +18,7 @@ from delivery import documents
 from delivery.feedback import Label
 from embedded.newsroom_site.content import load_outlets, load_stories
 from ingest.urls import article_id
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from kibana.build import build
 from kibana.build import panel_id as build_panel_id
 from kibana.definition import load
@@ -29,9 +29,11 @@ from newswatch.feed import FeedHealth, FeedState
 from newswatch.outages import Cause, Outage
 from newswatch.problems import Problem
 from newswatch.pulse import JobPulse
-from store import bulk, outages
+from store import outages
 from store.articles import ArticleStore
-from store.documents import Document, dump, feed_document
+from store.elastic import bulk
+from store.elastic.documents import Document, dump
+from store.feed_documents import feed_document
 from store.names import Names
 from store.outages import OwnOutages
 from store.quarantine import Quarantine, article_problem

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from fastapi.routing import APIRoute
 
-from jobs.pull import PullReport
+from jobs.pull.batch import PullReport
 from kibana import lens as lenses
 from kibana.build import DISCOVER_STORY, PATH, build, dashboard_id, ndjson, search_id, view_id
 from kibana.definition import load
@@ -22,7 +22,7 @@ from newswatch.errors import ConfigError
 from newswatch.kibana_ids import articles_view, in_space, space_of
 from newswatch.settings import Settings
 from search.asked import text_query
-from store import mapping
+from store.indices import mapping
 from store.names import Names
 from web import entity_pages, feed_pages, saved_pages, search_pages
 

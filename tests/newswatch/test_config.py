@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from newswatch.config import load, load_section
+from newswatch.config import document, load, load_section, plain
 from newswatch.errors import ConfigError
 
 
@@ -113,3 +113,20 @@ def test_what_is_wrong_in_a_section_names_its_line(tmp_path: Path, text: str, to
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=told):
         load_section(path, "things", Things)
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "!!timestamp x", "!!map x", "!!bool perhaps", '!!int ""'])
+def test_what_cannot_be_read_is_as_written_to_who_reads_leniently(value: str) -> None:
+    written = value.rpartition(" ")[2].strip('"')
+    assert plain(f"alerts:\n- {{id: a, note: {value}, id: b}}\n- {{id: c}}\n") == {
+        "alerts": [{"id": "b", "note": written}, {"id": "c"}]
+    }
+
+
+def test_a_key_beside_what_is_merged_overrides_it_and_is_not_given_twice(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert document(path)[1]["b"] == {"x": 3, "y": 2}
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, <<: *a}\n")
+    with pytest.raises(ConfigError, match=":2: key '<<' is given twice"):
+        document(path)

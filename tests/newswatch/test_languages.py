@@ -133,14 +133,14 @@ from datetime import datetime
 
 from ingest.assemble import is_dense
 from ingest.authors import names_in
-from ingest.boilerplate import trim
+from ingest.pages.trim import trim
 from ingest.dates import read
-from ingest.walls import Shown, verdict
+from ingest.pages.walls import Shown, verdict
 from ingest.wording import words
 from ingest.zones import Hints
 from newswatch.names_in_english import language
 from newswatch.settings import Settings
-from store.mapping import ANALYZERS, DEFAULT_FIELDS, article_template
+from store.indices.mapping import ANALYZERS, DEFAULT_FIELDS, article_template
 from store.names import Names
 from transforms.language import primary_subtag
 from transforms.taxonomy import TermGroup

@@ -52,6 +52,8 @@ def test_the_embedded_stack_is_only_told_that_nobody_is_told() -> None:
     assert disagreements(Settings())[0].variables == variables("operator", "operator_url")
 
 
+PEM = Path(f"-----BEGIN CERTIFICATE-----\n{'A' * 64}\n" * 30)
+"""Longer than a file's name may be."""
 OAUTH: dict[str, Any] = {
     "smtp_username": "news@ministry.example",
     "smtp_oauth_url": "https://login.example.org/token",
@@ -106,6 +108,8 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "oauth in the clear": (OAUTH | {"smtp_oauth_url": "http://login.example.org/token"}, ("smtp_oauth_url",), True),
     "token in the clear": (OAUTH | {"smtp_security": "none"}, ("smtp_security", "smtp_oauth_url"), True),
     "no mail authority": ({"smtp_ca_certs": Path("/nowhere/ca.crt")}, ("smtp_ca_certs",), True),
+    "a mail authority in place of its file": ({"smtp_ca_certs": PEM}, ("smtp_ca_certs",), True),
+    "an authority in place of its file": ({"elasticsearch_ca_certs": PEM}, ("elasticsearch_ca_certs",), True),
     "no client's certificate": ({"smtp_client_cert": Path("/nowhere/me.pem")}, ("smtp_client_cert",), True),
     "useless certificate": (
         {"smtp_client_cert": Path(__file__), "smtp_security": "none"},

@@ -9,7 +9,7 @@ MAIN = "import observe.watch; observe.watch.PAUSES_S = (1.0, 2.0); from cli.main
 """The command, with a way that failed being tried again after seconds instead of minutes."""
 LOOKS = 4
 """After so many whole looks what was told twice would be there."""
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 
 
 def await_looks(data_dir: Path, log: Path, times: int = LOOKS) -> None:

@@ -25,7 +25,7 @@ from jobs.health import HealthReport
 from jobs.importing import ImportReport
 from jobs.match import MatchedReport
 from jobs.plan import Plan
-from jobs.pull_report import PullReport
+from jobs.pull.report import PullReport
 from jobs.pushing import PushReport
 from jobs.recheck import RecheckReport
 from jobs.replay import ReplayReport
@@ -39,8 +39,8 @@ from observe.metrics import Reading, exported_names, exposition, run_counts
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.series import COUNTERS, GAUGES, HISTOGRAMS, JOB_COUNTERS, NOT_EXPORTED, SERIES
 from observe.watched import Watched, as_pulse, certificates_of, conditions_of
+from store.elastic.nodes import Spent
 from store.feeds import SyncReport
-from store.nodes import Spent
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)

@@ -19,13 +19,13 @@ from elasticsearch import Elasticsearch
 import jobs
 from delivery.report import DeliverReport
 from jobs.context import Context, job
-from jobs.pull_report import PullReport
+from jobs.pull.report import PullReport
 from newswatch.errors import StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe import record
 from observe.record import AFTER, begun, counts, dropped, ended, failed, marked, noted
-from store.client import connect
+from store.elastic.client import connect
 from store.names import Names
 from store.pulse import PulseStore
 from tests.factories import NOW

@@ -11,7 +11,7 @@ from search.asked import understood, within_budget
 from search.limits import TooCostlyError
 from search.ranking import any_word, scores
 from search.words import wording
-from store.mapping import DEFAULT_FIELDS
+from store.indices.mapping import DEFAULT_FIELDS
 from store.names import Names
 
 

@@ -94,9 +94,14 @@ def test_what_elasticsearch_raised_is_near_and_its_score_is_not_the_measure_of_t
     ]  # fmt: skip
 
 
-def test_vectors_of_another_encoder_alone_are_said_to_be_of_no_use() -> None:
-    assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9)), MEANT, 20).unmeant == OF_ANOTHER
-    assert nearer_first(page(hit(1, 10, 0.1, by="another"), hit(2, 9, 0.2)), MEANT, 20).unmeant is None
+def test_where_most_vectors_are_of_another_encoder_it_says_so_and_keeps_the_order_of_the_words() -> None:
+    old, older = hit(1, 10, 0.1, by="another"), hit(4, 8, 0.1, by="another")
+    assert nearer_first(page(old, hit(2, 9)), MEANT, 20).unmeant == OF_ANOTHER
+    assert nearer_first(page(old, hit(2, 9, 0.2)), MEANT, 20).unmeant is None, "half are not most"
+    assert order(page(old, hit(2, 9, 0.1), hit(3, 7, 0.6))) == [3, 1, 2]
+    found = nearer_first(page(old, older, hit(3, 7, 0.6)), MEANT, 20)
+    assert [one.seq for one in found.hits] == [1, 4, 3], "the only new one would come first"
+    assert found.unmeant == OF_ANOTHER
     assert nearer_first(page(hit(1, 10), hit(2, 9)), MEANT, 20).unmeant is None, "nothing that topics fit"
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.highlight import MARK_END, MARK_START, fragments, highlighting, joined, unmarked, with_acronyms
-from store.mapping import UNSTEMMED
+from store.indices.mapping import UNSTEMMED
 from transforms.fold import INVISIBLE
 
 S, E = MARK_START, MARK_END

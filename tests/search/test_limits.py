@@ -42,13 +42,13 @@ def test_is_counted(query: str, counted: dict[str, float]) -> None:
     "sign", ["(", ")", "[", "{", '"', "/", "\\", "~", "^", "*", "?", ":", "a ", "-", "é", "北", "&|"]
 )
 def test_nonsense_of_any_length_is_looked_at_in_no_time(sign: str) -> None:
-    query, told, started = sign * (MAX_CHARS // len(sign)), "", time.monotonic()
+    query, told, started = sign * (MAX_CHARS // len(sign)), "", time.thread_time()
     try:
         check_cost(query)
     except TooCostlyError as refused:
         told = str(refused)
     assert len(told) < 300
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_what_passes_at_a_glance_keeps_every_limit() -> None:

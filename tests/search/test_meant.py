@@ -99,7 +99,8 @@ def test_any_error_of_the_encoder_is_a_reason(
 
 def test_an_encoder_that_hangs_holds_few_threads_and_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, encoder := Fallible())
-    monkeypatch.setattr(module, "_slots", threading.BoundedSemaphore(1))
+    slots = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(module, "_slots", slots)
     goes_on = threading.Event()
     encode = encoder.encode
     monkeypatch.setattr(encoder, "encode", lambda texts: (goes_on.wait(), encode(texts))[1])
@@ -112,6 +113,7 @@ def test_an_encoder_that_hangs_holds_few_threads_and_no_page(monkeypatch: pytest
     goes_on.set()
     monkeypatch.setattr(module, "BUDGET_S", 60.0)
     assert meant(["ferry"]), "what comes late is kept"
+    assert slots.acquire(timeout=60), "the thread gave its slot back"
 
 
 def test_failures_are_counted_and_logged(

@@ -12,7 +12,7 @@ from newswatch.topics import Topics
 from search import picks
 from search.picks import Pick, Reading
 from search.syntax import parse
-from store.documents import from_document, to_document
+from store.article_documents import from_document, to_document
 from store.names import Names
 from tests.factories import NOW, an_article
 

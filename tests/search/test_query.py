@@ -30,8 +30,8 @@ from search.tail import Tail
 from search.whole_text import whole_text
 from store.articles import ArticleStore
 from store.batches import BatchStore
+from store.elastic.times import midnight
 from store.names import Names
-from store.times import midnight
 from tests.alerts.press import Press, a_story
 from tests.factories import NOW, an_article
 from tests.newsstand import CANONICAL, stock, stories, url_of

@@ -28,9 +28,11 @@ from benchmarks.ranking import (
 from newswatch.settings import Settings
 from search.highlight import MARK_START
 from search.query import Hit, find
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from transforms.encoder import load
+
+pytestmark = pytest.mark.timeout(900)  # its archive is made in a minute, on a busy machine in many
 
 FLOORS = {"seen 1": 0.705, "unseen 1": 0.69, "seen 2": 0.64, "unseen 2": 0.61}
 """Half and round → nDCG@10 by words alone, on every eighth article and all judged ones; `python -m benchmarks.ranking`

@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
+from newswatch.settings import Settings
 from search.asking import Answer, ask_all
 from search.by_meaning import near
 from search.export import every
@@ -27,6 +28,7 @@ from search.similar import fused, like
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
 from store.articles import ArticleStore
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_batch, a_source, an_article
 from tests.languages_of_one_event import BUDGET, FERRY
@@ -103,6 +105,19 @@ def test_an_article_names_those_that_are_like_it(es: Elasticsearch, names: Names
     assert {"en-ferry", "ru-ferry", "zh-ferry"} == {one.source.name for one in found}
     assert french.id not in {one.id for one in found}
     assert like(es, names, article("fr", FERRY)) == ()  # it has no vector
+
+
+@slow
+def test_vectors_of_two_encoders_are_not_compared(es: Elasticsearch, elasticsearch_url: str, encoder: Encoder) -> None:
+    names, batch = Names("mixed-"), a_batch()
+    set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix="mixed-"))
+    english, french, russian, chinese = (with_meaning(article(language, FERRY), encoder) for language in FERRY)
+    before = [replace(one, meaning=replace(one.meaning, by="before")) for one in (french, chinese) if one.meaning]
+    ArticleStore(es, names).write([english, russian, *before], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    assert by_meaning(ask(es, names, "ferry capsized storm passengers similar:any")) == {"ru-ferry"}
+    assert [one.source.name for one in like(es, names, english)] == ["ru-ferry"]
+    assert [one.source.name for one in like(es, names, before[0])] == ["zh-ferry"]
 
 
 @slow

@@ -18,9 +18,9 @@ from newswatch.batch import Batch
 from newswatch.settings import Settings
 from search.query import find
 from search.whole_text import whole_text
-from store.client import set_up
 from store.generations import all_slices, upgrade
-from store.mapping import VERSION
+from store.indices.mapping import VERSION
+from store.indices.setup import set_up
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW

@@ -7,7 +7,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
-from store.mapping import ARTICLE, article_template
+from store.indices.mapping import ARTICLE, article_template
 from store.names import Names
 
 ANALYSIS = {

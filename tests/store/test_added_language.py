@@ -12,9 +12,11 @@ from elasticsearch import Elasticsearch
 from newswatch.language_files import FOLDER
 from newswatch.languages import languages
 from newswatch.settings import Settings
-from store import analysis, client, documents, mapping
+from store import article_documents
 from store.articles import ArticleStore
-from store.client import set_up
+from store.elastic import client
+from store.indices import analysis, mapping
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 
@@ -66,7 +68,7 @@ def test_a_month_that_is_there_takes_articles_in_an_added_language(
     stemmed = {"properties": mapping.ARTICLE["stemmed"]["properties"] | {"basque": basque}}
     for module in (mapping, client):
         monkeypatch.setattr(module, "ARTICLE", mapping.ARTICLE | {"stemmed": stemmed})
-    monkeypatch.setattr(documents, "ANALYZERS", {"eu": "basque"})
+    monkeypatch.setattr(article_documents, "ANALYZERS", {"eu": "basque"})
     set_up(es, names, settings)
     later = a_batch(2)
     article = an_article("https://herald.example/etxe", title="Etxeak", language="eu")

@@ -102,8 +102,8 @@ def test_what_elasticsearch_refuses_is_named_and_the_rest_is_written(
     assert "version" in refused.reason
 
 
-def test_a_slice_that_is_just_being_made_is_waited_for(es: Elasticsearch, names: Names, store: ArticleStore) -> None:
-    """It is in the alias as soon as it is made, and can be read only once its shard has started."""
+def test_a_slice_that_is_not_up_yet_is_waited_for(es: Elasticsearch, names: Names, store: ArticleStore) -> None:
+    """It is in the alias, and can be read only once its shard has started: after a restart, or a move."""
     index = names.slice_of_month(f"{NOW:%Y.%m}")
     closed = {"index.routing.allocation.enable": "none"}
     es.indices.create(index=index, settings=closed, aliases={names.articles: {}}, wait_for_active_shards=0)

@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from newswatch.errors import StoreError
 from newswatch.origin import coming_from
 from store.audit import HEAD, NOT_DONE, TEXT_CHARS, AuditLog, Deed, Record, digest, pseudonym
-from store.documents import dump
+from store.elastic.documents import dump
 from store.names import Names
 from tests.factories import NOW
 

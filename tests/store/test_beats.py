@@ -8,7 +8,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from delivery.mailbox import Mailboxes
-from store.beats import LASTS, Beat, alive_until
+from store.elastic.beats import LASTS, Beat, alive_until
 from store.names import Names
 from tests.factories import NOW
 

@@ -6,9 +6,9 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.errors import StoreError
-from store.compare_and_set import put, until_written
+from store.elastic.compare_and_set import put, until_written
+from store.elastic.reading import get_one
 from store.names import Names
-from store.reading import get_one
 
 
 def test_who_was_overtaken_tries_again_from_the_start() -> None:

@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from newswatch.article import Article, Meaning, Provenance
 from newswatch.feed import Feed, FeedState
-from store.documents import (
+from store.article_documents import (
     article_gist,
-    dump,
-    feed_document,
-    feed_from_document,
     from_document,
     placed_document,
     profile_of,
@@ -23,7 +20,9 @@ from store.documents import (
     stored_gist,
     to_document,
 )
-from store.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
+from store.elastic.documents import dump
+from store.feed_documents import feed_document, feed_from_document
+from store.indices.mapping import ARTICLE, BATCH, ENTRY, FEED, QUARANTINE
 from store.names import Names
 from tests.factories import NOW, a_batch, a_feed, a_source, stored_article
 from transforms.encoder import DIMENSIONS

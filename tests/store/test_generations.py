@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
@@ -17,9 +19,11 @@ from elasticsearch import Elasticsearch
 from newswatch.article import Article
 from newswatch.errors import StoreError
 from newswatch.settings import Settings
-from store import client, generations, mapping
+from store import generations
 from store.articles import ArticleStore
-from store.generations import all_slices, live_slices, upgrade
+from store.elastic import client
+from store.generations import all_slices, create_slice, live_slices, upgrade
+from store.indices import mapping, setup
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
 
@@ -53,6 +57,57 @@ def some(number: int, first_seen: datetime = NOW, start: int = 0) -> list[Articl
         an_article(f"https://herald.example/{n}", title=f"Story {n}", first_seen=first_seen)
         for n in range(start, start + number)
     ]
+
+
+@contextmanager
+def no_shard_comes_up(es: Elasticsearch) -> Iterator[None]:
+    """Indices are made in this block, and their shards only come up after it."""
+    allocation = "cluster.routing.allocation.enable"
+    es.cluster.put_settings(persistent={allocation: "none"})
+    try:
+        yield
+    finally:
+        es.cluster.put_settings(persistent={allocation: None})
+
+
+def test_a_slice_is_searched_as_soon_as_it_is_up_and_never_before(es: Elasticsearch, names: Names) -> None:
+    """Nobody who reads meets it half made, and whoever else wants it waits for its maker."""
+    month = f"{NOW:%Y.%m}"
+    index = names.slice_of_month(month)
+    with ThreadPoolExecutor(2) as pool:
+        with no_shard_comes_up(es):
+            maker = pool.submit(create_slice, es, names, month)
+            while not es.indices.exists(index=index):
+                assert not maker.done()
+            other = pool.submit(create_slice, es, names, month)
+            answer = es.search(index=names.articles, ignore_unavailable=True, allow_partial_search_results=False)
+            assert answer["hits"]["total"]["value"] == 0
+            assert live_slices(es, names) == []
+            assert not maker.done()
+            assert not other.done()
+        assert {maker.result(), other.result()} == {index}
+    assert live_slices(es, names) == [index]
+    assert es.search(index=names.articles, allow_partial_search_results=False)["hits"]["total"]["value"] == 0
+
+
+def test_a_slice_whose_maker_has_died_is_put_in_force_by_the_next_one(
+    es: Elasticsearch, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "JOINED_S", 0.0)
+    index = names.slice_of_month(f"{NOW:%Y.%m}")
+    es.indices.create(index=index)
+    write(ArticleStore(es, names), some(1))
+    assert live_slices(es, names) == [index]
+
+
+def test_a_month_that_was_replaced_meanwhile_stays_replaced(
+    es: Elasticsearch, names: Names, settings: Settings
+) -> None:
+    month = f"{NOW:%Y.%m}"
+    create_slice(es, names, month)
+    (upgraded,) = upgrade(es, names, settings, everything=True)
+    assert create_slice(es, names, month) == upgraded.new
+    assert live_slices(es, names) == [upgraded.new]
 
 
 def write(store: ArticleStore, articles: list[Article], number: int = 7, now: datetime = NOW) -> None:
@@ -107,7 +162,7 @@ def test_what_is_of_this_version_is_left_alone(
 @pytest.mark.usefixtures("next_version")
 def test_a_new_field_is_there_before_any_upgrade(es: Elasticsearch, names: Names, settings: Settings) -> None:
     es.indices.create(index=f"{names.articles}-2025.01", aliases={names.articles: {}}, mappings={"dynamic": "strict"})
-    client.set_up(es, names, settings)
+    setup.set_up(es, names, settings)
     fields = es.indices.get_mapping(index=names.articles)[f"{names.articles}-2025.01"]["mappings"]["properties"]
     assert fields["mood"]["type"] == "keyword"
 
@@ -115,8 +170,8 @@ def test_a_new_field_is_there_before_any_upgrade(es: Elasticsearch, names: Names
 def test_a_downgrade_is_refused_with_its_reason(
     es: Elasticsearch, names: Names, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "VERSION", mapping.VERSION - 1)
-    for use in (client.set_up, upgrade):
+    monkeypatch.setattr(setup, "VERSION", mapping.VERSION - 1)
+    for use in (setup.set_up, upgrade):
         told = rf"version {mapping.VERSION}.*newer newswatch.*knows version {mapping.VERSION - 1}.*restore a snapshot"
         with pytest.raises(StoreError, match=told):
             use(es, names, settings)

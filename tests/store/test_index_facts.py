@@ -10,8 +10,8 @@ from elasticsearch import Elasticsearch
 
 from newswatch.settings import Settings
 from store.applied import Application
-from store.client import set_up
-from store.index_facts import created_at, uuid_of
+from store.elastic.index_facts import created_at, uuid_of
+from store.indices.setup import set_up
 from store.names import Names
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from elasticsearch import Elasticsearch
 
-from ingest.feeds import feed_id
+from ingest.feed_list.feeds import feed_id
 from newswatch.feed import Feed
 from store.feed_listing import listed_beside
 from store.feeds import FeedStore

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from newswatch.settings import Settings
-from store import mapping
-from store.analysis import analysis, in_few_values
-from store.mapping import (
+from store.indices import mapping
+from store.indices.analysis import analysis, in_few_values
+from store.indices.mapping import (
     ARTICLE,
     VERSION,
     article_template,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from elasticsearch import Elasticsearch, NotFoundError
 
-from store import bulk
+from store.elastic import bulk
+from store.elastic.reading import every, pages
 from store.names import Names
-from store.reading import every, pages
 
 pytestmark = pytest.mark.slow
 

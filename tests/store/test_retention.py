@@ -12,16 +12,17 @@ from elasticsearch import Elasticsearch
 from newswatch.batch import BatchState
 from newswatch.feed import FeedState
 from newswatch.settings import Settings
-from store import bulk, reading, retention
+from store import retention
 from store.articles import ArticleStore
 from store.batches import BatchStore
-from store.documents import feed_document
+from store.elastic import bulk, reading
 from store.entries import EntryRecord, EntryStore
+from store.feed_documents import feed_document
 from store.generations import all_slices, upgrade
+from store.indices.replicas import apply_replicas
 from store.milestones import Milestones
 from store.names import Names
 from store.quarantine import Quarantine, article_problem
-from store.replicas import apply_replicas
 from tests.factories import NOW, a_batch, a_feed, an_article
 
 

@@ -12,11 +12,13 @@ from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
 from newswatch.errors import StoreError
-from store import bulk, story_candidates
+from store import story_candidates
+from store.article_documents import profile_of, renewed, with_document
 from store.articles import ArticleStore
-from store.documents import Hit, profile_of, renewed, with_document
+from store.elastic import bulk
+from store.elastic.documents import Hit
+from store.elastic.reading import find
 from store.names import Names
-from store.reading import find
 from store.stories import Stories
 from store.story_candidates import StoryCandidates
 from tests.factories import NOW, a_batch, a_source, an_article

@@ -9,10 +9,11 @@ from elasticsearch import Elasticsearch
 
 from newswatch.feed import FeedState
 from search.query import find
-from store.documents import feed_document, to_document
+from store.article_documents import to_document
+from store.elastic.times import FIRST, LAST, moment_at
+from store.feed_documents import feed_document
 from store.feed_history import read_history
 from store.names import Names
-from store.times import FIRST, LAST, moment_at
 from tests.factories import NOW, a_feed, stored_article
 
 

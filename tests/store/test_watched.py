@@ -13,8 +13,8 @@ from elasticsearch import Elasticsearch, helpers
 from newswatch.feed import FeedState, Gap
 from newswatch.outages import Cause, Outage, begun, ended
 from newswatch.settings import Settings
-from store.client import set_up
-from store.documents import feed_document
+from store.feed_documents import feed_document
+from store.indices.setup import set_up
 from store.names import Names
 from store.outages import OutageStore
 from store.watched import read_watched

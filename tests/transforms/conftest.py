@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.taxonomies import load_once, tagger_once
 from transforms.tag import Tagger
-from transforms.taxonomy import Taxonomy, load_taxonomy
+from transforms.taxonomy import Taxonomy
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def taxonomy() -> Taxonomy:
-    return load_taxonomy(REPOSITORY / "config" / "taxonomy.yaml")
+    return load_once(REPOSITORY / "config" / "taxonomy.yaml")
 
 
 @pytest.fixture(scope="session")
 def tagger(taxonomy: Taxonomy) -> Tagger:
-    return Tagger(taxonomy)
+    return tagger_once(taxonomy)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from jobs.context import Context
 from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article
 from newswatch.settings import Settings
-from store.client import set_up
 from store.feeds import FeedStore
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_feed, an_article
 from tests.newsstand import stock, stories

@@ -25,7 +25,7 @@ from newswatch.clock import utc_now
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings, default_config_dir
 from store.batches import BatchStore
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from store.pulse import PulseStore
 from tests.newsstand import stock, stories

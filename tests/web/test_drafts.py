@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.datastructures import FormData
 
-from alerts.definitions import UsageError, with_fields
+from alerts.definitions import ID, UsageError, with_fields
 from alerts.saved import Change
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
@@ -19,6 +20,7 @@ from search.syntax import parse
 from store.names import Names
 from web.drafts import Draft, changed, choices, draft_from, draft_of, spoken
 from web.render import mails, when
+from web.saved_pages import free_id
 from web.search_about import versions
 from web.security import Form
 
@@ -134,3 +136,30 @@ def test_how_mails_and_this_moment_are_written() -> None:
     rates = [mails(per_day) for per_day in (12.4, 1, 0.3, 0.04, 0)]
     assert rates == ["12 mails a day", "1 mail a day", "2 mails a week", "1 mail a month", "0 mails a month"]
     assert when(NOW, NOW) == "just now"
+
+
+def test_names_of_all_scripts_make_ids_of_their_own() -> None:
+    there: list[SavedSearch] = []
+    for name in ("Терроризм", "НАТО", "الناتو", "北约", "NATO", "NATO Балтика", "New", "x" * 70, "x" * 80):
+        made = free_id(name, there)
+        assert re.fullmatch(ID, made)
+        there.append(SavedSearch(made, name, "", ()))
+        assert free_id(name, there) == made, "of a form that is sent twice"
+    ids = [search.id for search in there]
+    assert len(set(ids)) == len(ids)
+    assert ids[:7] == ["search", "search-2", "search-3", "search-4", "nato", "nato-2", "new-2"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("ann@a.example bob@b.example", ["ann@a.example", "bob@b.example"]),
+        ("Ann Lee <ann@a.example>; Bob <bob@b.example>", ["ann@a.example", "bob@b.example"]),
+        ('"Lee, Ann" <ann@a.example>, person:bob;chat:desk\n', ["ann@a.example", "person:bob", "chat:desk"]),
+        ("<ann@a.example>", ["ann@a.example"]),
+        ("Ann <ann@a.example", ["Ann", "<ann@a.example"]),
+        (" ;, ", []),
+    ],
+)
+def test_recipients_are_read_as_mail_programs_copy_them(typed: str, read: list[str]) -> None:
+    assert Draft(recipients=typed).fields()["recipients"] == read

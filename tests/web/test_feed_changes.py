@@ -18,13 +18,13 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from pydantic import SecretStr
 
-from ingest.feeds import FeedSpec, load_feeds
+from ingest.feed_list.feeds import FeedSpec, load_feeds
 from jobs import feed_preview
 from jobs.context import Context
 from newswatch.feed import Feed, Rating, Rule
 from newswatch.settings import Settings
-from store.client import set_up
 from store.feeds import FeedStore
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_feed
 from tests.ingest.server import Publisher, publishing, response

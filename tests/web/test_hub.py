@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from ingest.hubs import Subscription, SubscriptionState, key_of
+from ingest.polling.hubs import Subscription, SubscriptionState, key_of
 from jobs.context import Context
 from newswatch.settings import Settings
 from store.hubs import HubStore, Push
@@ -116,6 +116,6 @@ def test_requests_and_waiting_pushes_have_a_budget(receiver: Receiver, monkeypat
 
 
 def test_the_plugin_serves_it_where_hubs_are_told() -> None:
-    from jobs.fast_hubs import PATH
+    from jobs.fast.hubs import PATH
 
     assert f"/{plugin.HUB}" == PATH

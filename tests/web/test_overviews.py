@@ -21,7 +21,7 @@ from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from search.asking import SlowSearchError
 from search.query import find
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_source, an_article
 from tests.newsstand import stock

@@ -19,7 +19,7 @@ from alerts.definitions import load_alerts
 from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from newswatch.problems import KINDS, Problem
-from store import bulk
+from store.elastic import bulk
 from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.conftest import Page

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
 from newswatch.problems import KINDS, Problem
-from store import bulk
+from store.elastic import bulk
 from store.quarantine import Quarantine
 from tests.factories import NOW
 from tests.web.chromium import needs_chromium

@@ -23,8 +23,8 @@ from newswatch.errors import StoreError
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.batches import BatchStore
-from store.client import set_up
 from store.feeds import FeedStore
+from store.indices.setup import set_up
 from store.keys import KeyStore, Request
 from tests.factories import NOW, a_feed
 from tests.pristine import Pristine

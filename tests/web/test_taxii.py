@@ -27,7 +27,7 @@ from newswatch.settings import Settings
 from search.stix import article_ids, report_id
 from store.articles import ArticleStore
 from store.batches import BatchStore
-from store.client import set_up
+from store.indices.setup import set_up
 from store.keys import KeyStore, Request
 from store.milestones import Line, Milestone
 from tests.factories import NOW, an_article

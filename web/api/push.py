@@ -15,7 +15,7 @@ from jobs.pushing import Pusher, push
 from newswatch.api_key import Scope
 from newswatch.as_json import as_object
 from newswatch.origin import coming_from
-from store.documents import Stored
+from store.elastic.documents import Stored
 from store.pushes import UNDER_WAY, Pushes
 from web.api.answers import PROBLEMS, answer, known_parameters
 from web.api.feedback import read_body

@@ -22,7 +22,7 @@ from newswatch.errors import DocumentError, NewswatchError, QueryError
 from newswatch.feed_address import FeedAddress
 from newswatch.texts import cut_short
 from search.asking import HeavySearchError, SlowSearchError
-from store.faults import REFUSALS, our_error
+from store.elastic.faults import REFUSALS, our_error
 from store.feed_addresses import FeedAddressStore
 from store.ingest_order import Horizons
 from web.api.answers import with_etag

@@ -14,7 +14,7 @@ from jobs.context import Context
 from newswatch.errors import NewswatchError
 from newswatch.feed_address import FeedAddress, Shows, Target
 from search.limits import MAX_CHARS, shown
-from store.faults import REFUSALS, our_error
+from store.elastic.faults import REFUSALS, our_error
 from store.feed_addresses import FeedAddressStore
 from web.feeds_out.reading import check
 from web.render import query_string, render

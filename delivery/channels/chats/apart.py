@@ -16,7 +16,7 @@ import sys
 from collections.abc import Collection
 from typing import Any, Final
 
-from ingest.guard import is_literal, is_public
+from ingest.http.guard import is_literal, is_public
 
 _FORBIDDEN: Final = frozenset(
     {

@@ -15,7 +15,7 @@ from delivery import documents
 from delivery.channels.registry import parse_address
 from delivery.story_views import LABELS
 from newswatch.delivery import Delivery, DeliveryState
-from store.documents import dump
+from store.elastic.documents import dump
 from tests.alerts.press import a_search
 from tests.factories import NOW
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from benchmarks.evaluate.labels import LABELS, LabelError
 from benchmarks.evaluate.recorded import Recorded, record
-from transforms.encoder import DIMENSIONS, Vector, cosine, unit
+from benchmarks.language_means import FILE
+from benchmarks.ranking import kept_vectors
+from transforms.encoder import DIMENSIONS, LEAD_CHARS, Vector, cosine, unit
 
 
 class _Encoder:
@@ -35,6 +38,12 @@ def test_a_text_that_was_not_recorded_is_an_error(tmp_path: Path) -> None:
     record(["one"], _Encoder(), tmp_path / "vectors")
     with pytest.raises(LabelError, match="no vector is recorded of 'two'"):
         Recorded(tmp_path / "vectors").encode(["two"])
+
+
+def test_all_vectors_that_are_committed_are_of_one_encoder_and_of_as_much_text_as_is_encoded_now() -> None:
+    means = json.loads(FILE.read_text(encoding="utf-8"))["encoder"]
+    assert {means, *(one.by for one in kept_vectors().values())} == {Recorded().name}
+    assert means.endswith(f"/{LEAD_CHARS}")
 
 
 def test_pairs_of_the_stream_are_well_formed() -> None:

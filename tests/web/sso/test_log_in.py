@@ -21,7 +21,7 @@ from embedded import airflow as embedded_airflow
 from embedded.processes import end_group, free_port
 from newswatch.settings import Settings
 from newswatch.sign_on import FAB
-from store.client import set_up
+from store.indices.setup import set_up
 from store.names import Names
 from tests.web.sso.directory import BASE, Directory, directory, missing, password_of
 from tests.web.sso.provider import CLIENT, SECRET, Provider, provider

@@ -1,0 +1,1 @@
+"""Finds and tries feeds for those who edit the list; stores nothing."""

@@ -1,0 +1,1 @@
+"""The list of feeds: read, checked, changed, exchanged with other readers."""

@@ -1,0 +1,1 @@
+"""From the page of an article to its title, text, authors and dates."""

@@ -1,0 +1,223 @@
+"""Snapshots of all indices of an installation, in a repository of Elasticsearch's own.
+
+They are incremental: each takes what has changed since the one before. They hold the data of our indices and nothing of
+the cluster: templates come with newswatch, users with the installation.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
+
+from newswatch.errors import StoreError
+from store.generations import all_slices
+from store.indices.mapping import plain_indices
+from store.names import Names
+
+GOOD: Final = "SUCCESS"
+DRILL: Final = "drill-"
+"""Before the names of a drill's indices, followed by its day (20260304) and a random part."""
+UNDER_WAY: Final = "IN_PROGRESS"
+_LOOK_S: Final = 0.5
+_WAIT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A snapshot of an installation."""
+
+    name: str
+    state: str
+    """As Elasticsearch has it: "SUCCESS", "IN_PROGRESS", "PARTIAL", "FAILED"."""
+    begun_at: datetime
+    """What was written before is in it."""
+    seconds: float
+    indices: tuple[str, ...]
+    version: str
+    """Of newswatch's mapping in it; empty if it does not say."""
+    failures: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is complete."""
+        return self.state == GOOD
+
+
+class Backups:
+    """The snapshots of one installation."""
+
+    def __init__(self, es: Elasticsearch, names: Names) -> None:
+        self._es, self._names = es, names
+        self._repository = f"{names.prefix}newswatch"
+
+    def register(self, location: str) -> None:
+        """Make the folder `location`, as Elasticsearch's nodes see it, the repository.
+
+        Raises:
+            StoreError: Elasticsearch can't use it; the message says what to do.
+        """
+        repository = {"type": "fs", "settings": {"location": location, "compress": True}}
+        try:
+            self._es.snapshot.create_repository(name=self._repository, repository=repository)
+        except ApiError as error:
+            raise StoreError(
+                f"Elasticsearch can't keep snapshots in {location}: {_cause(error)}. The folder must lie in its "
+                "setting `path.repo` and be writable for it, the same one on each of its nodes."
+            ) from error
+
+    def location(self) -> str | None:
+        """The folder of the repository that is registered; None if none is."""
+        found = self._es.options(ignore_status=404).snapshot.get_repository(name=self._repository)
+        location = (found.get(self._repository) or {}).get("settings", {}).get("location")
+        return str(location) if location else None
+
+    def all(self) -> list[Backup]:
+        """The snapshots of this installation, the newest first; none where no repository is registered.
+
+        Installations of other prefixes may share the folder: theirs are neither listed, restored nor forgotten.
+        """
+        try:
+            answer = self._es.snapshot.get(repository=self._repository, snapshot="*", ignore_unavailable=True)
+        except NotFoundError:
+            return []
+        ours = (each for each in answer["snapshots"] if each["snapshot"].startswith(f"{self._repository}-"))
+        found = [_backup(each) for each in ours if (each.get("metadata") or {}).get("by") == "newswatch"]
+        return sorted(found, key=lambda each: (each.begun_at, each.name), reverse=True)
+
+    def take(self, name: str, *, version: int) -> Backup:
+        """Take a snapshot of all indices that there are, and wait for it.
+
+        Raises:
+            StoreError: it is not complete. What it has is kept in the repository until it is forgotten.
+        """
+        indices = self.indices()
+        if not indices:
+            raise StoreError("There is nothing to back up: no index of this installation exists.")
+        try:
+            self._es.snapshot.create(
+                repository=self._repository,
+                snapshot=name,
+                indices=indices,
+                include_global_state=False,
+                feature_states=["none"],
+                metadata={"by": "newswatch", "version": str(version)},
+                wait_for_completion=False,
+            )
+        except ApiError as error:
+            raise StoreError(f"No snapshot can be taken: {_cause(error)}") from error
+        while True:
+            taken = next((each for each in self.all() if each.name == name), None)
+            if taken is None:
+                raise StoreError(f"The snapshot {name} was deleted while it was taken.")
+            if taken.is_good:
+                return taken
+            if taken.state != UNDER_WAY:
+                why = "; ".join(taken.failures[:3]) or "Elasticsearch's log says why"
+                raise StoreError(f"The snapshot {name} is not complete ({taken.state}): {why}")
+            time.sleep(_LOOK_S)
+
+    def forget(self, backups: Iterable[Backup]) -> None:
+        """Delete snapshots; what later ones need of them stays."""
+        for each in backups:
+            self._es.options(ignore_status=404).snapshot.delete(repository=self._repository, snapshot=each.name)
+
+    def indices(self) -> list[str]:
+        """The indices of this installation that there are."""
+        plain = list(plain_indices(self._names))
+        there = self._es.indices.get_settings(index=plain, name="index.uuid", ignore_unavailable=True)
+        return [*(part.index for part in all_slices(self._es, self._names)), *there, *self.audit_months()]
+
+    def audit_months(self) -> list[str]:
+        """The indices with the records of the audit log."""
+        return sorted(self._es.indices.get(index=self._names.audit_months, features="settings").body)
+
+    def counts(self) -> dict[str, int]:
+        """Index → its number of documents."""
+        return {name: self.count(name) for name in self.indices()}
+
+    def count(self, index: str) -> int:
+        """The documents of an index; 0 if there is none."""
+        self._es.options(ignore_status=(400, 404)).indices.refresh(index=index)
+        answer = self._es.options(ignore_status=(400, 404)).count(index=index)
+        return int(answer.get("count", 0))
+
+    def delete_indices(self, indices: Iterable[str]) -> None:
+        """Delete indices; harmless if they are gone."""
+        for name in indices:
+            self._es.options(ignore_status=404).indices.delete(index=name)
+
+    def drilled_before(self, day: date) -> list[str]:
+        """The indices of drills before that day, whose processes were killed."""
+        found = self._es.indices.get(index=f"{DRILL}*", ignore_unavailable=True)
+        return [name for name in found if name.removeprefix(DRILL)[:8] < f"{day:%Y%m%d}"]
+
+    def restore(self, backup: Backup, *, to_prefix: str | None = None, without: Collection[str] = ()) -> list[str]:
+        """Restore its indices, under their own names or with a prefix before them, and wait until they can be read.
+
+        Those named in `without` are left out. With a prefix they are a copy beside the installation, without its
+        aliases. Returns the names.
+
+        Raises:
+            StoreError: Elasticsearch refuses, or a part could not be restored.
+        """
+        more: dict[str, Any] = {"include_aliases": to_prefix is None}
+        if to_prefix is not None:
+            more |= {"rename_pattern": "^", "rename_replacement": to_prefix}
+            more |= {"index_settings": {"index.number_of_replicas": 0}}
+        indices = [name for name in backup.indices if name not in without]
+        names = [f"{to_prefix or ''}{name}" for name in indices]
+        try:
+            self._es.snapshot.restore(
+                repository=self._repository,
+                snapshot=backup.name,
+                indices=indices,
+                include_global_state=False,
+                feature_states=["none"],
+                wait_for_completion=False,
+                **more,
+            )
+        except ApiError as error:
+            raise StoreError(f"The snapshot {backup.name} can't be restored: {_cause(error)}") from error
+        self._await_restored(names)
+        self._es.indices.refresh(index=names)
+        return names
+
+    def _await_restored(self, names: list[str]) -> None:
+        """Wait as long as shards are being restored."""
+        while True:
+            health = self._es.cluster.health(
+                index=names, wait_for_status="yellow", timeout=f"{_WAIT_S:.0f}s", level="indices"
+            )
+            if not health["timed_out"]:
+                return
+            if not self._es.cat.recovery(index=names, active_only=True, format="json").body:
+                red = [name for name, each in health["indices"].items() if each["status"] == "red"]
+                raise StoreError(f"{', '.join(red[:3])} can't be restored: Elasticsearch's log says why.")
+
+
+def _backup(snapshot: Mapping[str, Any]) -> Backup:
+    failures = (f"{each.get('index')}: {each.get('reason')}" for each in snapshot.get("failures") or ())
+    return Backup(
+        name=snapshot["snapshot"],
+        state=snapshot["state"],
+        begun_at=datetime.fromtimestamp(snapshot["start_time_in_millis"] / 1_000, UTC),
+        seconds=snapshot.get("duration_in_millis", 0) / 1_000,
+        indices=tuple(snapshot["indices"]),
+        version=str(snapshot["metadata"].get("version", "")),
+        failures=tuple(failures),
+    )
+
+
+def _cause(error: ApiError) -> str:
+    """Elasticsearch's innermost reason, on one line."""
+    info = error.body if isinstance(error.body, dict) else {}
+    cause: Any = info.get("error", {})
+    while isinstance(cause, dict) and isinstance(cause.get("caused_by"), dict):
+        cause = cause["caused_by"]
+    reason = cause.get("reason") if isinstance(cause, dict) else cause
+    return " ".join(str(reason or error).split())
