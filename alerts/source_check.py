@@ -20,8 +20,8 @@ from newswatch.alert import Match, SavedSearch
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from search.asking import ANSWER_S, TIMEOUT, impatient, too_slow, verdict
-from search.missing import missing_in
-from search.story_view import independent_sources
+from search.missing import Missing, missing_in, worst
+from search.story_view import story_facts
 from store.elastic.reading import every
 from store.names import Names
 
@@ -55,8 +55,11 @@ def confirmed(
         return Confirmed()
     try:
         by_story = {article.story_id: article for article in _articles(es, names, batch)}
-        counts = independent_sources(es, names.articles, sorted(by_story))
+        lacking: list[Missing] = []
+        facts = story_facts(es, names.articles, sorted(by_story), lacking=lacking)
+        counts = {story_id: one.independent for story_id, one in facts.items()}
         firsts, failed = _firsts(es, names, searches, counts)
+        failed |= _unsure(searches, counts, worst(lacking))
     except (ApiError, TransportError) as error:
         raise StoreError(f"Elasticsearch can't search now: {error}") from error
     matches = [
@@ -70,6 +73,17 @@ def confirmed(
         if enough and (match.saved_search_id, match.article_id) not in known:
             matches.append(match)
     return Confirmed(tuple(matches), failed)
+
+
+def _unsure(searches: Sequence[SavedSearch], counts: Mapping[str, int], missing: Missing | None) -> dict[str, str]:
+    """Id of each search for which a story may have enough sources in what is `missing` → why that can't be told.
+
+    Counts are then the least that they can be: what is enough by them is enough.
+    """
+    if missing is None:
+        return {}
+    lowest = min(counts.values(), default=0)
+    return {search.id: str(missing) for search in searches if counts and lowest < search.min_sources}
 
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[MatchedArticle]:

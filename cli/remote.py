@@ -49,6 +49,8 @@ def find(server: str, query: str, size: int, sort: str, *, stories: bool, as_jso
         of = found.total if found.stories is None else found.stories
         more = f", {len(found.rows)} shown" if len(found.rows) < of else ""
         out.print(f"[bold]{found.total}[/] found{more}.")
+    if found.shortened:
+        err.print(found.shortened, style="yellow", markup=False)
     if found.incomplete:
         err.print(found.incomplete, style="yellow", markup=False)
         raise typer.Exit(STORE)

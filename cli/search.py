@@ -154,6 +154,8 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if results.relaxed:
         also = ", or mean the same" if results.similar else ""
         err.print(f"[yellow]No article has all of these words. These have some of them{also}:[/]")
+    if results.shortened:
+        err.print(f"[yellow]{escape(results.shortened)}[/]")
     if unmeant := told(results.unmeant, by_name="vectors" in context.settings.model_fields_set):
         err.print(f"[yellow]{escape(unmeant)}[/]")
     if as_json:

@@ -21,7 +21,7 @@ from delivery.links import Links
 from delivery.message import Message, StoryList
 from delivery.outcomes import Outcomes
 from delivery.reads import Reads
-from delivery.story_views import MailStory, repeats_only, story_now
+from delivery.story_views import MailStory, repeats_only, story_now, with_facts
 from delivery.updates import latest_mailed
 from delivery.writing import lateness, message_of, watch_of, zone_of
 from newswatch.alert import Passage, SavedSearch
@@ -30,6 +30,7 @@ from newswatch.delivery import Delivery, DeliveryState
 from newswatch.errors import NewswatchError
 from newswatch.problems import Bulkhead, is_trouble, reason_of
 from newswatch.settings import Settings
+from search.missing import Missing
 from search.story_view import StoryFacts, first_of_languages, first_reports, reports_since
 from store.articles import ArticleStore
 from store.elastic.client import Client
@@ -38,6 +39,10 @@ from store.watched import Watched, read_watched
 
 _EARLIER = timedelta(days=7)
 """How long before the last briefing a story may have been mailed that is named because it goes on."""
+TOO_LOW = (
+    "A part of the archive could not be searched as this was written: reports may be missing, and numbers too low."
+)
+"""What a briefing says of itself then."""
 log = logging.getLogger(__name__)
 
 
@@ -150,8 +155,10 @@ class Composer:
         stories = [with_passages(story, passages) for story in stories]
         changes: tuple[str, ...] = ()
         if is_briefing(mail):
-            stories = self._with_reports(stories)
-            changes = self._changed(mail)
+            lacking: list[Missing] = []
+            stories = self._with_reports(stories, lacking)
+            changes = self._changed(mail, lacking)
+            changes += (TOO_LOW,) if lacking else ()
         seen = self._seen(mail)
         zone = zone_of(mail, self._settings)
         watch = watch_of(seen, zone, self._lateness(mail, zone)) if seen else None
@@ -182,12 +189,13 @@ class Composer:
         found = first_of_languages(self._es, self._names.articles, several)
         return [replace(s, abroad=abroad(s, found.get(s.story_id, ()), languages)) for s in stories]
 
-    def _with_reports(self, stories: Sequence[MailStory]) -> list[MailStory]:
+    def _with_reports(self, stories: Sequence[MailStory], lacking: list[Missing]) -> list[MailStory]:
         """The stories with their first original articles; with their own at least."""
-        found = first_reports(self._es, self._names.articles, [s.story_id for s in stories if s.article], REPORTS)
+        ids = [s.story_id for s in stories if s.article]
+        found = first_reports(self._es, self._names.articles, ids, REPORTS, lacking)
         return [replace(s, reports=found.get(s.story_id, ()) or (s.article,)) if s.article else s for s in stories]
 
-    def _changed(self, mail: Mail) -> tuple[str, ...]:
+    def _changed(self, mail: Mail, lacking: list[Missing]) -> tuple[str, ...]:
         """What changed since the last briefing; stories of the last `_EARLIER` that go on are named."""
         since = mail.watched_since or self._clock()
         searches = list(dict.fromkeys(d.alert_id for d in mail.matched))
@@ -199,7 +207,7 @@ class Composer:
         )
         for item in mail.items:
             earlier.pop(item.story_id, None)
-        reports = reports_since(self._es, self._names.articles, list(earlier), since)
+        reports = reports_since(self._es, self._names.articles, list(earlier), since, lacking)
         articles = self._reads.articles({earlier[story].article_id for story in reports})
         moved = [
             Moved(articles[earlier[story].article_id].title, count)
@@ -295,9 +303,7 @@ def story_of(
         return None
     others = tuple(articles[other] for other in item.other_article_ids if other in articles)
     known = tuple(articles[one] for one in mailed if one in articles)
-    return MailStory(
-        item, article, facts.independent, others, known, credibility=facts.credibility, languages=facts.languages
-    )
+    return with_facts(MailStory(item, article, facts.independent, others=others, mailed=known), facts)
 
 
 def abroad(story: MailStory, first: Sequence[Article], languages: Collection[str]) -> tuple[Article, ...]:

@@ -30,10 +30,10 @@ class Reads:
         return {name: article for name in ids if (article := self._articles[name])}
 
     def facts(self, story_ids: Sequence[str]) -> dict[str, StoryFacts]:
-        """The facts of each story, as of the last refresh."""
+        """The facts of each story, as of the last refresh; not `is_whole` where a slice could not be searched."""
         unknown = [name for name in story_ids if name not in self._facts]
         if unknown:
-            self._facts |= story_facts(self._es, self._names.articles, unknown)
+            self._facts |= story_facts(self._es, self._names.articles, unknown, lacking=[])
         return {name: self._facts[name] for name in story_ids}
 
     def passages(self, wanted: Sequence[Wanted]) -> dict[Place, tuple[Passage, ...]]:

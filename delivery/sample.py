@@ -15,7 +15,7 @@ from delivery.channels.registry import channel_of
 from delivery.compose import Mail, MailItem
 from delivery.links import Links
 from delivery.message import MessageKind
-from delivery.story_views import MailStory
+from delivery.story_views import MailStory, with_facts
 from delivery.writing import message_of
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -32,7 +32,7 @@ def sample(
     """The mail, as HTML, to the first recipient of `search` with these articles (at least one), each its own story."""
     query = to_query(search)
     passages = highlights(es, names, ((search.id, query, a.language, a.id) for a in articles))
-    facts = story_facts(es, names.articles, [a.story_id or a.id for a in articles])
+    facts = story_facts(es, names.articles, [a.story_id or a.id for a in articles], lacking=[])
     stories = []
     for article in articles:
         story_id = article.story_id or article.id
@@ -47,8 +47,8 @@ def sample(
             passages=passages.get((search.id, article.id), ()),
             schedule=search.schedule,
         )
-        of = facts.get(story_id, StoryFacts())
-        stories.append(MailStory(MailItem(story_id, (delivery,)), article, of.independent, credibility=of.credibility))
+        item = MailItem(story_id, (delivery,))
+        stories.append(with_facts(MailStory(item, article, 1), facts.get(story_id, StoryFacts())))
     digest = schedule.parse(search.schedule).digest
     kind: MessageKind = "digest" if digest else "story" if len(stories) == 1 else "group"
     mail = Mail(next(iter(search.recipients), "nobody@localhost"), kind, tuple(s.item for s in stories), "sample")

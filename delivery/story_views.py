@@ -24,6 +24,7 @@ from newswatch.reliability import Credibility, meant
 from newswatch.settings import Settings
 from newswatch.topics import Topics
 from search.highlight import joined
+from search.story_view import StoryFacts
 
 _HEADLINE = 1_000
 """Maximum characters of a headline; a longer one is cut and ends in "…"."""
@@ -71,6 +72,8 @@ class MailStory:
     """Those of its articles, of most first."""
     abroad: tuple[Article, ...] = ()
     """The first reports in other languages than its article's, the reader's languages first."""
+    is_least: bool = False
+    """Whether there may be more sources, because a part of the index could not be searched."""
 
     @property
     def story_id(self) -> str:
@@ -81,6 +84,16 @@ class MailStory:
 def story_now(item: MailItem, article: Article | None) -> str:
     """The story that the item's article is in now; it may have been joined with another since it was enqueued. Pure."""
     return (article.story_id if article else "") or item.story_id
+
+
+def with_facts(story: MailStory, facts: StoryFacts) -> MailStory:
+    """The story with its figures. Pure.
+
+    Of facts that are not whole, credibility is left out: it may be better or worse than that of the rest.
+    """
+    judged = facts.credibility if facts.is_whole else None
+    figures = replace(story, sources=facts.independent, is_least=not facts.is_whole)
+    return replace(figures, credibility=judged, languages=facts.languages)
 
 
 def story_view(
@@ -134,6 +147,8 @@ def story_view(
 def _sources(story: MailStory) -> str:
     """The number of sources; of several languages, which."""
     count = "one source" if story.sources == 1 else f"{story.sources} independent sources"
+    if story.is_least:
+        count = f"at least {count} (a part of the archive could not be searched)"
     if len(story.languages) < 2:
         return count
     *names, last = [names_in_english.language(code) for code in story.languages]

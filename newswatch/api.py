@@ -113,6 +113,8 @@ class SearchPage:
     """The `offset` of the next page; null: this is the last, or the last that can be paged to."""
     incomplete: str = ""
     """What could not be searched, so that rows and counts lack it; empty: everything was."""
+    shortened: str = ""
+    """Which words of a very long query were not looked for; empty: all were."""
 
 
 @dataclass(frozen=True, slots=True)

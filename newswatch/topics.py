@@ -91,6 +91,14 @@ class Topics(BaseModel):
         known = [called for tag in tags if (called := self._called(tag))]
         return list(dict.fromkeys(word for called in known for words in called.called.values() for word in words))
 
+    def words_of(self, tag: str) -> tuple[str, ...]:
+        """`words` of one topic or sub-topic, made once: a page asks for each tag of each of its articles."""
+        return self._words.get(tag, ())
+
+    @cached_property
+    def _words(self) -> dict[str, tuple[str, ...]]:
+        return {tag: tuple(self.words([tag])) for tag in self.paths}
+
     def _called(self, tag: str) -> Called | None:
         head, _, part = tag.partition("/")
         topic = self.topics.get(head)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from search.filters import FACETS, FILTERS, ONCE
+from search.lucene import visible
 from search.syntax import Filter, Parsed, places
 
 _DAY: Final = timedelta(days=1)
@@ -24,7 +25,8 @@ def written(name: str, *values: str, negated: bool = False) -> str:
 
 
 def _written_value(name: str, value: str) -> str:
-    if (_BARE_TIME if FILTERS[name].is_time else _BARE).fullmatch(value):
+    # Without quotation marks, letters that are drawn otherwise would be taken for plain ones.
+    if (_BARE_TIME if FILTERS[name].is_time else _BARE).fullmatch(value) and visible(value) == value:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -7,13 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from babel.core import get_global
+
 from newswatch.countries import iso_country
+from newswatch.languages import known_as
+from newswatch.languages import languages as every_language
 from newswatch.names_in_english import countries, languages
 from search.filters import ADDING, FILTERS, ONCE, TIMES, on_scale
 from search.time_spans import TYPED_TIME, span
 
 _CODE: Final = 2
 """Letters of a country's code, and of most languages'."""
+_LONG_CODE: Final = 3
+"""Letters of a language's longer code."""
 _ADDRESS: Final = re.compile(
     r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[\w-]{2,})(?:[/:?#].*)?", re.IGNORECASE | re.DOTALL
 )
@@ -28,9 +34,22 @@ def _country(typed: str) -> str:
 
 
 def _language(typed: str) -> str:
-    """`en` for "English", and for `en-US`: articles have a language, and no country's form of it."""
-    code = re.split("[-_]", typed)[0]
-    return code if len(code) == _CODE else languages().get(typed.casefold(), typed)
+    """`en` for "English", and for `en-US`: articles have a language, and no country's form of it.
+
+    Of a language that has several codes, the one that articles have: `no` for `nb`, `he` for `iw`, `de` for `ger`.
+    """
+    code = re.split("[-_]", typed)[0].lower()
+    if _CODE <= len(code) <= _LONG_CODE and (known := _known(code)):
+        return typed if typed.lower() == known else known
+    name = languages().get(typed.casefold())
+    return (_known(name) or name) if name else (code if len(code) == _CODE else typed)
+
+
+def _known(code: str) -> str | None:
+    """The code by which newswatch knows the language, by its own files and by what CLDR calls the same."""
+    alias = get_global("language_aliases").get(code) or code
+    known = (known_as(one) for one in (code, alias.partition("_")[0]))
+    return next((one for one in known if one in every_language()), None)
 
 
 def _outlet(typed: str) -> str:

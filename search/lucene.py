@@ -69,13 +69,17 @@ _AMID: Final = re.compile(
 _EXCLAIMED: Final = re.compile(r"(?<=[\w?])!+(?=\?*$)")
 """At a word's end; for Lucene, it would exclude the next word."""
 _QUOTING: Final = "".join(sign for sign in _CLOSING if sign != '"')
+_DRAWN: Final = "\u2102-\u2149\U0001d400-\U0001d7ff"
+"""Letters and digits of mathematics, by which some write in bold: 𝐍𝐀𝐓𝐎."""
+_WIDTHS: Final = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"
+"""Latin letters and digits as wide as ideographs: ＮＡＴＯ."""
 _WIDE: Final = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _DECOMPOSED: Final = "\u0300-\u036f\u1100-\u11ff"
 _ASKED: Final = re.compile(r"(?<=\w)\?+(?=[\s)!.,;]|$)")
 """Where a question was opened (¿OTAN?), its mark is no wildcard."""
 _NOTABLE: Final = re.compile(
     # Most queries have none of these characters, and this is asked of every saved search.
-    rf'[:/?!_~^\\{_QUOTING}{re.escape(INVISIBLE)}{_WIDE}{_DECOMPOSED}{_EMOJI[1:-1]}]|\w"\w'
+    rf'[:/?!_~^\\{_QUOTING}{re.escape(INVISIBLE)}{_WIDE}{_DECOMPOSED}{_DRAWN}{_WIDTHS}{_EMOJI[1:-1]}]|\w"\w'
 )
 _TOKENS: Final = re.compile(
     r""""(?:[^"\\]|\\.)*"|[\[{][^\]}]*[\]}]|[\s()"\[\]{}]+"""
@@ -99,21 +103,36 @@ _URL_SEPARATORS: Final = _SEPARATORS | {ord(sign): COLON for sign in "?&=#*~^!+|
 
 
 def visible(query: str) -> str:
-    """The query in Unicode's NFC, as articles are, with plain blanks and without invisible formatting characters.
+    """The query in Unicode's NFC, as articles are, with plain blanks and letters and without invisible formatting
+    characters.
 
-    Quoted text stays unchanged.
+    Of quoted text only letters of mathematics change, which the index does not take for letters; of a filter's quoted
+    value, nothing.
     """
     if query.isascii():
         return query
     parts = _QUOTED.split(query)
-    parts[::2] = [_INVISIBLE.sub("", unicodedata.normalize("NFC", part).translate(_BLANKS)) for part in parts[::2]]
+    parts[::2] = [_INVISIBLE.sub("", unicodedata.normalize("NFC", part).translate(_PLAIN)) for part in parts[::2]]
+    is_value = [before.endswith((":", ",")) for before in parts[:-1:2]]
+    parts[1::2] = [part if own else part.translate(_LETTERS) for own, part in zip(is_value, parts[1::2], strict=True)]
     return "".join(parts)
+
+
+def _plain_letters(characters: str) -> dict[int, str]:
+    """Code point → the letter or digit that it is otherwise, for those of a character class that are one."""
+    drawn = re.findall(f"[{characters}]", "".join(map(chr, range(0x1D800))))  # nothing of them lies higher
+    plain = ((ord(letter), unicodedata.normalize("NFKC", letter)) for letter in drawn)
+    return {code: letter for code, letter in plain if len(letter) == 1 and letter.isalnum() and ord(letter) != code}
+
+
+_LETTERS: Final = _plain_letters(_DRAWN)
 
 
 _BLANKS: Final = dict.fromkeys(
     map(ord, "\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))), " "
 )
 """Of all widths. Lucene takes most for letters, and the tokenizer one (U+202F), which French sets before its marks."""
+_PLAIN: Final = {**_BLANKS, **_LETTERS, **_plain_letters(_WIDTHS)}
 _READINGS: Final = 4
 """As a rule the second reading changes nothing."""
 

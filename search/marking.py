@@ -24,7 +24,8 @@ from search.words import (
     tokens_of,
     wording,
 )
-from transforms.fold import fold
+from transforms.fold import fold, folded
+from transforms.places import AS_WRITTEN, places_of
 
 Json = dict[str, Any]
 
@@ -51,7 +52,8 @@ class Opening:
     """How much of a query an article says first, as news does with what it is about."""
 
     title: float = 0.0
-    """Share of the words that the title says, by themselves or by a name that stands for them."""
+    """Share of the words that the title says, by themselves or by a name that stands for them: of an entity or topic,
+    or of the country that they name (Rumänien for România)."""
     head: float = 0.0
     """The same of title, summary and lead together."""
 
@@ -104,8 +106,8 @@ def stand_ins(
     absent = [word for word in _wanted(asked) if not _is_said(word, marked)]
     if not absent:
         return ()
-    text = fold(f"{article.title}\n{article.summary}\n{article.text}").text
-    absent = [word for word in absent if is_small_acronym(word) or fold(word).text not in text]
+    text = "\n".join(folded(field).text for field in (article.title, article.summary, article.text))
+    absent = [word for word in absent if is_small_acronym(word) or _folded(word) not in text]
     found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics, text))
     return tuple(dict.fromkeys(found))
 
@@ -119,6 +121,12 @@ def _marked_tokens(text: str) -> Iterator[str]:
     plain, spans = unmarked(text)
     for start, end in spans:
         yield from tokens_of(plain[start:end])
+
+
+@lru_cache(maxsize=50_000)
+def _folded(name: str) -> str:
+    """The folded text of a word or name, kept: the same names stand in most articles."""
+    return fold(name).text
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -145,7 +153,7 @@ def _names_for(word: str, asked: Wording, article: Article, topics: Topics, text
     entities = _entities(word, asked, article)
     entity = next(entities, None)
     if entity:
-        yield _telling(word, entity.name, (alias for alias in entity.aliases if fold(alias).text in text))
+        yield _telling(word, entity.name, (alias for alias in entity.aliases if _folded(alias) in text))
     tag = next(_tags(word, article, topics), None)
     if tag and not (entity and _is_same(word, topics.path(tag.tag))):
         yield _telling(word, topics.path(tag.tag), (evidence.text for evidence in tag.evidence))
@@ -159,7 +167,7 @@ def _entities(word: str, asked: Wording, article: Article) -> Iterator[Entity]:
 
 def _tags(word: str, article: Article, topics: Topics) -> Iterator[Tag]:
     """Those of the article that are called by the word."""
-    return (one for one in article.tags if _is_called(word, tuple(topics.words([one.tag]))))
+    return (one for one in article.tags if _is_called(word, topics.words_of(one.tag)))
 
 
 def _telling(word: str, name: str, said: Iterator[str]) -> str:
@@ -168,7 +176,7 @@ def _telling(word: str, name: str, said: Iterator[str]) -> str:
 
 
 def _is_same(word: str, other: str) -> bool:
-    return fold(word).text == fold(other).text
+    return _folded(word) == _folded(other)
 
 
 @lru_cache(maxsize=2_000)  # of a page, most articles have the same few entities and topics, with dozens of names
@@ -178,7 +186,7 @@ def _is_called(word: str, names: tuple[str, ...]) -> bool:
 
 def _is_named(word: str, name: str) -> bool:
     if is_dense(word):
-        return fold(name).text in fold(word).text or fold(word).text in fold(name).text
+        return _folded(name) in _folded(word) or _folded(word) in _folded(name)
     return _is_said(word, _tokens(name))
 
 
@@ -193,7 +201,11 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     heads = {field: [_lead(text) if field == "text" else text for text in parts] for field, parts in marks.items()}
     marked = {field: {token for text in texts for token in _marked_tokens(text)} for field, texts in heads.items()}
     in_title, in_head = marked.get("title", set()), set[str]().union(*marked.values())
-    title, head = _padded(article.title), _padded(f"{article.title} {article.summary} {article.text[:_LEAD]}")
+    start = f"{article.title}. {article.summary} {article.text[:_LEAD]}"
+    title, head = _padded(article.title), _padded(start)
+    places = _places_in(tuple(words), asked.typed)
+    of_title = {*places_of(article.title)} if places else set()
+    of_head = {*places_of(start)} if places else set()
     first = above = 0
     for word in words:
         if _is_said(word, in_title):
@@ -201,13 +213,35 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
             continue
         names = [*_names_of(word, asked, article)]
         reasons = [reason for tag in _tags(word, article, topics) for reason in tag.evidence]
-        first += any(_says(title, name) for name in names) or any(one.field == "title" for one in reasons)
+        place = places.get(word)
+        first += (
+            place in of_title
+            or any(_says(title, name) for name in names)
+            or any(one.field == "title" for one in reasons)
+        )
         above += (
-            _is_said(word, in_head)
+            place in of_head
+            or _is_said(word, in_head)
             or any(_says(head, name) for name in names)
             or any(one.field != "text" or one.start < _LEAD for one in reasons)
         )
     return Opening(first / len(words), above / len(words))
+
+
+@lru_cache(maxsize=100)  # asked for each row of a page
+def _places_in(words: tuple[str, ...], typed: str) -> Mapping[str, str]:
+    """Word → the country that it names, by its name, people or a city; words that name none are left out.
+
+    What is typed may have no capitals, and may name no country as a whole ("Latin America").
+    """
+    whole = {*places_of(typed), *places_of(" ".join(map(_with_capital, typed.split())))}
+    named = ((word, places_of(word) or places_of(_with_capital(word))) for word in words)
+    return {word: found[0] for word, found in named if found and found[0] in whole}
+
+
+def _with_capital(word: str) -> str:
+    """The word as a name; a short one as it is, since "us" and "in" are no abbreviations."""
+    return word[:1].upper() + word[1:] if len(word) > AS_WRITTEN else word
 
 
 def _lead(text: str) -> str:

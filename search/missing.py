@@ -38,7 +38,7 @@ class Missing:
 
     slices: tuple[str, ...]
     count: int
-    """Shards that failed."""
+    """Shards that failed; 0: not known."""
     of: int
     """Shards that were asked; 0: not known."""
     reason: str
@@ -49,7 +49,8 @@ class Missing:
         more = f" and {len(self.slices) - _NAMED} more" if len(self.slices) > _NAMED else ""
         of = f" of {self.of} slices" if self.of else f" slice{'s' * (self.count != 1)}"
         why = f"{named}{more}: {self.reason}" if named else self.reason
-        fault = f"{self.count}{of} of the index could not be searched ({why})"
+        part = f"{self.count}{of}" if self.count else "A part"
+        fault = f"{part} of the index could not be searched ({why})"
         return f"{fault}: their articles are missing here, and in every count."
 
 
@@ -72,12 +73,15 @@ def incomplete() -> Failures:
 def missing_in(answer: Mapping[str, Any]) -> Missing | None:
     """What an answer to a search lacks; None if it is whole.
 
-    A shard of which no copy is in reach is neither successful nor always counted as failed (Elasticsearch, #45739).
+    One that a time limit has cut does not say which slices it lacks. A shard of which no copy is in reach is neither
+    successful nor always counted as failed (Elasticsearch, #45739).
     """
     shards = answer.get("_shards") or {}
     of = int(shards.get("total", 0))
     count = max(int(shards.get("failed", 0)), of - int(shards.get("successful", of)))
-    return _missing(shards.get("failures") or (), count, of) if count else None
+    if count:
+        return _missing(shards.get("failures") or (), count, of)
+    return Missing((), 0, of, "the time limit has passed") if answer.get("timed_out") else None
 
 
 def missing_by(error: Any) -> Missing | None:

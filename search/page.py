@@ -288,7 +288,7 @@ class Page:
         if "story" not in by_name:
             return {}
         if further_facts(by_name["story"]):
-            return story_facts(self.es, self.names.articles, stories)
+            return story_facts(self.es, self.names.articles, stories, lacking=self.lacking)
         return facts_of(stories, [by_name["story"]])
 
     def _search(self, requests: Sequence[Request], *, optional: int = 0) -> list[Answer]:

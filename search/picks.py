@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from newswatch.article import Article, Meaning
 from newswatch.problems import Problem, report_problem
+from newswatch.topics import Topics
 from search import highlight, marking
 from search.asked import wording_of
 from search.asking import WHOLE, Answer, Request
@@ -18,6 +19,7 @@ from search.meant import Meant
 from search.results import Copy, Hit
 from search.story_view import StoryFacts
 from search.syntax import Parsed
+from search.words import Wording
 from store.article_documents import from_document
 from store.elastic.documents import Hit as StoredHit
 from store.elastic.documents import load, readable
@@ -37,8 +39,10 @@ UNREAD: Final[Json] = {
 with the text, slower to unpack than the search."""
 
 
-UNSHOWN: Final[Json] = {"excludes": ["meaning"]}
-"""What nobody reads of an article: its vector."""
+_FOR_INDEXING: Final = ["gist", "lines", "scores", "story_terms", "bands"]
+"""What only the index, or placing an article in a story, reads."""
+UNSHOWN: Final[Json] = {"excludes": ["meaning", *_FOR_INDEXING]}
+"""What nobody reads of an article that is shown."""
 
 
 class Pick(NamedTuple):
@@ -103,7 +107,7 @@ class Reading:
             for start in range(0, len(group), at_once):
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
-                source = True if self.with_meaning else UNSHOWN
+                source = {"excludes": _FOR_INDEXING} if self.with_meaning else UNSHOWN
                 body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source}
                 clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
                 marks = {WHOLE: True, **highlight.marking(clauses, analyzer)} if clauses else {WHOLE: True}
@@ -117,42 +121,66 @@ class Reading:
         sizes: Mapping[str, int],
         facts: Mapping[str, StoryFacts],
     ) -> tuple[Hit, ...]:
-        """The picked articles, in order; one that a newer version has replaced meanwhile is left out."""
-        found = [hit for answer in answers for hit in answer["hits"]["hits"]]
+        """The picked articles, in order; one that a newer version has replaced meanwhile is left out.
+
+        The answers may hold articles that others have picked: these are not read.
+        """
+        wanted = {one.seq for both in shown for one in (both, both.copy) if one}
+        found = [hit for answer in answers for hit in answer["hits"]["hits"] if not _is_anothers(hit, wanted)]
         meanings = {hit["_id"]: meant for hit, meant in readable(found, _meant)}
         articles = {int(hit["_source"]["seq"]): (hit, article) for hit, article in readable(found, _numbered)}
-        hits = []
+        said, hits = self._said(), []
         for pick in shown:
             if pick.seq in articles:
                 hit, article = articles[pick.seq]
-                marked, story = self._marked(hit, article), pick.story
+                marked, story = said.marked(hit, article), pick.story
                 counts = sizes.get(story, 1), facts.get(story, StoryFacts())
-                names = self._stand_ins(article, marked)
+                names = said.stand_ins(article, marked)
                 indexed_at = _moment(hit["_source"].get("indexed_at"))
-                copy = self._copy(marked, *articles[pick.copy.seq]) if pick.copy and pick.copy.seq in articles else None
+                is_copied = pick.copy and pick.copy.seq in articles
+                copy = said.copy(marked, *articles[pick.copy.seq]) if pick.copy and is_copied else None
                 shown_marks, meant = _shown(marked), meanings.get(article.id)
                 row = Hit(article, pick.score, shown_marks, pick.seq, *counts, indexed_at, names, copy, meant)
-                hits.append(replace(row, opening=self._opening(article, marked)) if self.with_meaning else row)
+                hits.append(replace(row, opening=said.opening(article, marked)) if self.with_meaning else row)
         return tuple(hits)
 
-    def _copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
+    def _said(self) -> _Said:
+        asked = wording_of(self.parsed, self.names) if self.parsed.words else None
+        return _Said(asked, self.names.shown_topics(), marking.acronyms(self.parsed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What of a query articles say: made once for the rows of a page."""
+
+    asked: Wording | None
+    """None for a query that is not of plain words."""
+    topics: Topics
+    acronyms: Sequence[str]
+
+    def copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
         """The copy, if its title says what the title shown does not."""
-        title = next(iter(self._marked(hit, article).get("title", ())), "")
+        title = next(iter(self.marked(hit, article).get("title", ())), "")
         said = _marked_words(next(iter(marked.get("title", ())), ""))
         return Copy(article, title) if _marked_words(title) - said else None
 
-    def _marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
+    def marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
+        """The article's marked texts."""
         texts = {"title": article.title, "summary": article.summary, "text": article.text}
-        return highlight.with_acronyms(highlight.marked(hit), texts, marking.acronyms(self.parsed))
+        return highlight.with_acronyms(highlight.marked(hit), texts, self.acronyms)
 
-    def _stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
-        if not self.parsed.words:
-            return ()
-        asked = wording_of(self.parsed, self.names)
-        return stand_ins(asked, article, self.names.shown_topics(), marked)
+    def stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
+        """What stands for the words that the article does not have."""
+        return stand_ins(self.asked, article, self.topics, marked) if self.asked else ()
 
-    def _opening(self, article: Article, marked: highlight.Marks) -> Opening:
-        return opening(wording_of(self.parsed, self.names), article, self.names.shown_topics(), marked)
+    def opening(self, article: Article, marked: highlight.Marks) -> Opening:
+        """How much the article says first."""
+        return opening(self.asked, article, self.topics, marked) if self.asked else Opening()
+
+
+def _is_anothers(hit: StoredHit, wanted: Collection[int]) -> bool:
+    seq = hit["_source"].get("seq")
+    return isinstance(seq, int) and seq not in wanted
 
 
 def unmarked_request(request: Request) -> Request:

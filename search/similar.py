@@ -107,7 +107,7 @@ def with_similar(
     now = now or datetime.now(UTC)
     added = _added(es, names, parsed, vector, head, by_story, now, own, but, lacking) if vector else []
     if with_story and added:
-        facts = story_facts(es, names.articles, [hit.article.story_id for hit in added])
+        facts = story_facts(es, names.articles, [hit.article.story_id for hit in added], lacking=lacking)
         added = [replace(hit, story=facts.get(hit.article.story_id, StoryFacts())) for hit in added]
     head = replace(head, missing=worst(lacking))
     end = offset + size

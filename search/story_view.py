@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch, NotFoundError
 
 from newswatch.article import Article, Version
 from newswatch.reliability import Credibility, Voice, credibility, voice_key, voices
-from search.missing import IncompleteError, Missing, note_missing, whole
+from search.missing import IncompleteError, Missing, missing_in, note_missing, noted, refused_part, whole
 from store.article_documents import from_document
 from store.elastic.documents import read, values
 from store.elastic.times import moment_at
@@ -177,15 +177,29 @@ class StoryFacts:
     """Of most articles first."""
     changed_at: datetime | None = None
     """When its newest article, or newest version of one, came."""
+    is_whole: bool = True
+    """False: a slice of the index could not be searched, so each number is the least that it can be."""
 
 
 def independent_sources(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, int]:
-    """`independent` for each of many stories; `index` is the articles' alias."""
+    """`independent` for each of many stories; `index` is the articles' alias.
+
+    Raises:
+        IncompleteError: a slice could not be searched, so the numbers may be too low.
+    """
     return {story_id: facts.independent for story_id, facts in story_facts(es, index, story_ids).items()}
 
 
-def story_facts(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict[str, StoryFacts]:
-    """The facts of each of many stories; `index` is the articles' alias."""
+def story_facts(
+    es: Elasticsearch, index: str, story_ids: Sequence[str], *, lacking: list[Missing] | None = None
+) -> dict[str, StoryFacts]:
+    """The facts of each of many stories; `index` is the articles' alias.
+
+    What an answer lacks is added to `lacking`, if that is given, and its facts are not `is_whole`.
+
+    Raises:
+        IncompleteError: a slice could not be searched, and `lacking` is not given.
+    """
     facts: dict[str, StoryFacts] = {}
     for start in range(0, len(story_ids), 500):
         page, after = story_ids[start : start + 500], None
@@ -193,16 +207,32 @@ def story_facts(es: Elasticsearch, index: str, story_ids: Sequence[str]) -> dict
         while not answers or after:
             body = facts_search(page, after)
             answers.append(es.search(index=index, request_cache=False, **body).body)
-            note_missing(answers[-1])  # counted and logged: a mail with a number too low is better than none
             after = further_facts(answers[-1])
-        facts |= facts_of(page, answers)
+        found = facts_of(page, answers)
+        if not all(_is_whole(answer, lacking) for answer in answers):
+            found = {story_id: replace(one, is_whole=False) for story_id, one in found.items()}
+        facts |= found
     return facts
 
 
-def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most: int) -> dict[str, tuple[Article, ...]]:
+def _is_whole(answer: Mapping[str, Any], lacking: list[Missing] | None) -> bool:
+    """Whether the answer is whole; what it lacks is added to `lacking`, or raised if that is not given."""
+    missing = missing_in(answer)
+    if missing is None:
+        return True
+    if lacking is None:
+        raise refused_part(missing)
+    lacking.append(noted(missing))
+    return False
+
+
+def first_reports(
+    es: Elasticsearch, index: str, story_ids: Sequence[str], most: int, lacking: list[Missing]
+) -> dict[str, tuple[Article, ...]]:
     """The first original articles of each of many stories, at most `most` of each, oldest first.
 
-    `index` is the articles' alias. An article that can't be read is left out, and reported.
+    `index` is the articles' alias. An article that can't be read is left out, and reported. What an answer lacks is
+    added to `lacking`.
     """
     found: dict[str, tuple[Article, ...]] = {}
     order = [{"time": "asc"}, {"seq": "asc"}]
@@ -213,7 +243,7 @@ def first_reports(es: Elasticsearch, index: str, story_ids: Sequence[str], most:
         answer = es.search(
             index=index, query=_originals(page), size=len(page), sort=order, source=False, collapse=collapse
         )
-        note_missing(answer.body)
+        _is_whole(answer.body, lacking)
         for hit in answer["hits"]["hits"]:
             reports = tuple(values(hit["inner_hits"]["reports"]["hits"]["hits"], from_document))
             found |= {report.story_id: reports for report in reports[:1]}
@@ -240,15 +270,20 @@ def first_of_languages(es: Elasticsearch, index: str, story_ids: Sequence[str]) 
     }
 
 
-def reports_since(es: Elasticsearch, index: str, story_ids: Sequence[str], since: datetime) -> dict[str, int]:
-    """The number of original articles on each story that were first seen after `since`; stories without are missing."""
+def reports_since(
+    es: Elasticsearch, index: str, story_ids: Sequence[str], since: datetime, lacking: list[Missing]
+) -> dict[str, int]:
+    """The number of original articles on each story that were first seen after `since`; stories without are missing.
+
+    What the answer lacks is added to `lacking`: then each number is the least that it can be.
+    """
     if not story_ids:
         return {}
     query = _originals(story_ids)
     query["bool"]["filter"].append({"range": {"first_seen": {"gt": since.isoformat()}}})
     aggs = {"stories": {"terms": {"field": "story_id", "size": len(story_ids)}}}
     answer = es.search(index=index, size=0, query=query, aggs=aggs)
-    note_missing(answer.body)
+    _is_whole(answer.body, lacking)
     return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["stories"]["buckets"]}
 
 

@@ -15,6 +15,9 @@ from newswatch.languages import languages
 from transforms.fold import fold
 from transforms.language import likelihoods
 
+MOST_WORDS: Final = 100
+"""Words of a query that are looked for. What analysts typed for the judged queries has eight at most, a pasted headline
+some twenty, a paragraph sixty; 300 to 500 took seconds, most of them to mark so many words in twenty articles."""
 _ELISION: Final = re.compile(r"(?<![\w'’])(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
 """At a word's beginning: not the `n'` of `rock'n'roll`."""
 _TOKEN: Final = re.compile(r"\w+")
@@ -22,6 +25,8 @@ _DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
 _DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
 """Letters and a number, joined by a hyphen or not: MH17, Т-72Б3, COVID-19."""
+_DOTTED: Final = re.compile(r"[^\W\d_]{2,}(?:\.[^\W\d_]{2,})+")
+"""Words with full stops and without blanks between them, which the index has as one: St.Petersburg; not U.S."""
 _LIKELY: Final = 0.5
 """From this share of the best guess's likelihood, a language's function words are dropped."""
 _PIECE: Final = 3
@@ -53,6 +58,8 @@ class Wording:
     """All words, from which the language is guessed."""
     senses: Mapping[str, Sense] = field(default_factory=dict)
     """Word → the entity that it means."""
+    left_out: int = 0
+    """Number of the words that are not looked for, because they stand behind the first `MOST_WORDS`."""
 
     @property
     def languages(self) -> Mapping[str, float]:
@@ -81,8 +88,9 @@ def wording(words: Sequence[str], senses: Mapping[str, Sense] = MappingProxyType
     first: dict[str, str] = {}
     for word in content or bare:
         first.setdefault(word if is_small_acronym(word) else word.casefold(), word)
-    wanted = tuple(first.values())
-    return Wording(wanted, typed, {word: sense for word, sense in senses.items() if word in wanted})
+    wanted = tuple(first.values())[:MOST_WORDS]
+    meant = {word: sense for word, sense in senses.items() if word in wanted}
+    return Wording(wanted, typed, meant, len(first) - len(wanted))
 
 
 def _is_said(word: str) -> bool:
@@ -111,7 +119,10 @@ def is_compound(word: str) -> bool:
 
 
 def otherwise(word: str) -> str | None:
-    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words."""
+    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words; and
+    what lacks its blanks: `St Petersburg` for `St.Petersburg`, as the index has `St. Petersburg`."""
+    if _DOTTED.fullmatch(word):
+        return word.replace(".", " ")
     parts = _DESIGNATION.fullmatch(word)
     if parts is None or is_dense(word):
         return None

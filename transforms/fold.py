@@ -11,6 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 _DASHES = "-‐‑‒–—―−﹣－־"
 APOSTROPHES = "’‘ʼʻ`´′＇׳‛ʹ՚΄᾽᾿\uff40"
@@ -116,6 +117,12 @@ class Folded:
         if not self.dropped:
             return start, end
         return start + bisect_right(self.dropped, start), end + bisect_left(self.dropped, end)
+
+
+@lru_cache(maxsize=64)  # the texts of a page or two
+def folded(text: str) -> Folded:
+    """`fold`, kept for a text that several ask for one after the other."""
+    return fold(text)
 
 
 def fold(text: str) -> Folded:

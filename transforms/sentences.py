@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from transforms.fold import fold
+from transforms.fold import folded
 
 _END = re.compile(
     r"""\n+
@@ -51,8 +51,8 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
 
 def places(text: str) -> Iterator[tuple[int, int]]:
     """Begin and end of each sentence of a text that is not folded, but `unwrapped`; without gaps."""
-    folded = fold(text)
-    return (folded.original(*span) for span in spans(folded.text))
+    plain = folded(text)
+    return (plain.original(*span) for span in spans(plain.text))
 
 
 def unwrapped(text: str) -> str:

@@ -105,6 +105,7 @@ def render(request: Request, template: str, status: int = 200, /, **values: Any)
         .render(
             base=request.scope.get("root_path", ""),
             here_address=str(request.url),
+            days_meant=zones.zone_to_check(request),
             query_string=query_string,
             **shell,
             **values,

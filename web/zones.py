@@ -1,7 +1,8 @@
-"""In which time zone days are meant. The browser tells its own by a cookie (times.js); without one it is UTC.
+"""In which time zone days are meant. The browser tells its own by a cookie (zone.js); without one it is UTC.
 
 Times are written in UTC and rewritten by the browser. Days can't be: which moments a day has is asked of Elasticsearch.
-A page names the zone of its days, and its forms send it along, so that a day means what stood beside it.
+A page names the zone of its days, and its forms send it along, so that a day means what stood beside it. The first page
+in a browser, or in another zone, knows no better; the browser then asks for it once more, before it shows anything.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from search.limits import shown
 from store.elastic.times import midnight
 
 COOKIE: Final = "newswatch-zone"
-"""Written by times.js."""
+"""Written by zone.js."""
 MOST_CHARS: Final = 64
 ZoneText = Annotated[str, Query(max_length=MOST_CHARS)]
 DayText = Annotated[str, Query(max_length=10, pattern=r"^(\d{4}-\d\d-\d\d)?$")]
@@ -48,7 +49,18 @@ def zone_of(request: Request, asked: str = "") -> tzinfo:
         if zone := zone_called(asked):
             return zone
         raise HTTPException(400, f"zone: {shown(asked)} is no time zone. Write it like Europe/Brussels.")
-    return zone_called(unquote(request.cookies.get(COOKIE, ""))[:MOST_CHARS]) or UTC
+    told = unquote(request.cookies.get(COOKIE, ""))[:MOST_CHARS]
+    request.state.zone_told = told
+    return zone_called(told) or UTC
+
+
+def zone_to_check(request: Request) -> str | None:
+    """The zone that the cookie named, empty without one, if the page's days are meant in it; else None.
+
+    None as well for the answer to a form, which must not be asked for twice.
+    """
+    told: str | None = getattr(request.state, "zone_told", None)
+    return told if request.method == "GET" else None
 
 
 def named(zone: tzinfo) -> str:

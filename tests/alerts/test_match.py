@@ -22,6 +22,7 @@ from newswatch.article import Article, Evidence, Tag
 from search.story_view import independent_sources
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
+from tests.broken_slice import broken_slice
 from tests.factories import NOW, a_source
 
 pytestmark = pytest.mark.slow
@@ -204,3 +205,13 @@ def test_a_broken_search_that_waits_for_sources_hides_none_of_the_others(press: 
     report = match_batch(press.es, press.names, batch, searches)
     assert {m.saved_search_id for m in report.matches} == {"sure"}
     assert report.failed.keys() == {"open"}
+
+
+def test_a_story_that_may_have_its_sources_in_a_slice_that_fails_is_not_given_up(press: Press) -> None:
+    batch = press.publish(report_of("s", 1, "A"))
+    sure, any_ = a_search("sure", "glacier", min_sources=2), a_search("any", "glacier")
+    with broken_slice(press.es, press.names, {"source": {"properties": {"owner": {"type": "text"}}}}):
+        report = match_batch(press.es, press.names, batch, [sure, any_])
+    assert {m.saved_search_id for m in report.matches} == {"any"}
+    assert "2001.01" in report.failed["sure"], "so the batch is matched against it once more"
+    assert matched(press, press.publish(report_of("s", 2, "B")), sure) == {("sure", "1")}

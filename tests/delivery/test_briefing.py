@@ -25,6 +25,7 @@ from newswatch.article import Article
 from newswatch.settings import Settings
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
+from tests.broken_slice import broken_slice
 from tests.delivery.channels.mails import a_briefing
 from tests.delivery.post_office import PostOffice
 from tests.delivery.test_mail import ANN, a_delivery
@@ -170,8 +171,11 @@ def test_a_briefing_from_match_to_mail(
     publish(press, a_story(3, title="A third glacier"), at=20)
     publish(press, replace(a_story(12), story_id=first.story_id, text="Another word on it."), at=21)
     monkeypatch.setattr(composing, "briefing_pdf", lambda _: json.loads("no PDF"))
-    assert deliver(es, names, posted, now=SEVEN + DAY).sent == 1
+    with broken_slice(es, names):
+        assert deliver(es, names, posted, now=SEVEN + DAY).sent == 1
     text = plain(office.messages[1])
+    assert composing.TOO_LOW in re.sub(r"\s+", " ", text), "a slice could not be searched this time"
+    assert composing.TOO_LOW not in re.sub(r"\s+", " ", plain(mail))
     assert f"{first.title}: 1 more report." in text
     assert "This briefing’s PDF could not be made" in text
     assert not list(office.messages[1].iter_attachments())

@@ -29,6 +29,7 @@ from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
+from tests.broken_slice import broken_slice
 from tests.delivery.post_office import PostOffice
 from tests.factories import NOW, a_source
 
@@ -78,6 +79,21 @@ def desk(es: Elasticsearch, names: Names, posted: Settings) -> Desk:
 def told(messages: Iterable[EmailMessage]) -> list[list[str]]:
     """Which saved searches each mail names."""
     return [str(message["X-Newswatch-Alerts"]).split(", ") for message in messages]
+
+
+def test_a_mail_states_no_number_that_lacks_a_slice(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("ice", "glacier"))
+    known = a_source(reliability="A")
+    desk.owe(a_story(1, source=known))
+    with broken_slice(desk.press.es, desk.press.names):
+        assert desk.deliver().sent == 1
+    desk.owe(a_story(11, source=known))
+    assert desk.deliver(NOW + HOUR).sent == 1
+    plain = (str(m.get_body(("plain",)).get_content()) for m in office.to(ANN))  # type: ignore[union-attr]
+    lacking, whole = (" ".join(text.split()) for text in plain)
+    said = "at least one source (a part of the archive could not be searched)"
+    assert (said in lacking, said in whole) == (True, False)
+    assert ("credibility" in lacking, "credibility" in whole) == (False, True)
 
 
 def test_one_story_one_mail(desk: Desk, office: PostOffice) -> None:

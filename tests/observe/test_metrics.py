@@ -106,7 +106,7 @@ def test_every_number_of_a_report_is_exported_or_says_why_not() -> None:
 
 def test_every_job_has_its_report_here() -> None:
     jobs = Path(__file__).parents[2] / "jobs"
-    named = {name for path in jobs.glob("*.py") for name in re.findall(r'^@job\("(\w+)"\)', path.read_text(), re.M)}
+    named = {name for path in jobs.rglob("*.py") for name in re.findall(r'^@job\("(\w+)"\)', path.read_text(), re.M)}
     assert set(REPORTS) == named
 
 

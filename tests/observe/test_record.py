@@ -152,7 +152,7 @@ def test_a_mail_server_is_down_until_it_takes_a_mail(report: DeliverReport, mome
 
 def test_the_jobs_that_tell_more_exist() -> None:
     folder = Path(jobs.__file__).parent
-    named = {name for path in folder.glob("*.py") for name in re.findall(r'@job\("(\w+)"\)', path.read_text())}
+    named = {name for path in folder.rglob("*.py") for name in re.findall(r'@job\("(\w+)"\)', path.read_text())}
     assert set(AFTER) <= named
 
 

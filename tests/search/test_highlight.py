@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.highlight import MARK_END, MARK_START, fragments, joined, unmarked, with_acronyms
+from search.highlight import MARK_END, MARK_START, fragments, highlighting, joined, unmarked, with_acronyms
+from store.indices.mapping import UNSTEMMED
 from transforms.fold import INVISIBLE
 
 S, E = MARK_START, MARK_END
@@ -85,3 +86,8 @@ def test_acronyms_are_marked_by_their_capitals() -> None:
         "text": (f"This is {S}IS{E}.",),
     }
     assert with_acronyms({}, texts, []) == {}
+
+
+def test_a_text_is_not_analysed_twice_by_one_analyzer() -> None:
+    assert highlighting("english")["fields"]["text"]["matched_fields"] == ["text", "stemmed.english"]
+    assert highlighting(UNSTEMMED)["fields"]["text"]["matched_fields"] == ["text"]

@@ -164,6 +164,21 @@ def test_what_nobody_sees_is_not_there(mark: str) -> None:
     assert visible(f'entity:"a{mark}b"{mark}') == f'entity:"a{mark}b"', "a value may hold it"
 
 
+@pytest.mark.parametrize(
+    ("query", "read"),
+    [
+        ("𝐍𝐀𝐓𝐎 𝗌𝘶𝓶𝔪𝚒𝘁 𝟚𝟘𝟚𝟞", "NATO summit 2026"),
+        ("ＮＡＴＯ　Ｆ１６ サミット", "NATO F16 サミット"),
+        ('"𝐍𝐀𝐓𝐎 summit"', '"NATO summit"'),
+        ('owner:"ＮＨＫ"', 'owner:"ＮＨＫ"'),
+        ("№ 5 m² ªº", "№ 5 m² ªº"),
+    ],
+)
+def test_letters_that_are_drawn_otherwise_are_letters(query: str, read: str) -> None:
+    assert as_lucene(query) == read
+    assert len(visible(query)) == len(query)
+
+
 def test_a_non_joiner_between_persian_words_stays() -> None:
     assert visible("می\u200cخواهد क\u200cष") == "می\u200cخواهد कष"
 

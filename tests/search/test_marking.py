@@ -52,6 +52,25 @@ def test_a_name_that_stands_for_a_word_says_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("title", "words", "expected"),
+    [
+        ("Lambrecht besucht Soldaten in Rumänien", "militari România", 0.5),
+        ("莫斯科州恐袭遇难人数升至137人", "теракт Москві", 0.5),
+        ("Israeli strike near Tyre", "غارات إسرائيل", 0.5),
+        ("Rumänien", "romania", 1.0),
+        ("Rumänien", "Bulgaria", 0.0),
+        ("中国军舰", "China Sea", 0.5),
+        ("中国军舰", "South China Sea", 0.0),
+        ("A summit in the US", "tell us", 0.0),
+    ],
+)
+def test_a_country_is_said_in_every_language(title: str, words: str, expected: float) -> None:
+    assert said(article(title), *words.split()) == (expected, expected)
+    assert said(article("", f"{title}. {FAR}"), *words.split()) == (0, expected)
+    assert said(article("", f"{FAR} {title}"), *words.split()) == (0, 0)
+
+
+@pytest.mark.parametrize(
     ("field", "start", "expected"), [("title", 0, (1, 1)), ("text", 9, (0, 1)), ("text", 900, (0, 0))]
 )
 def test_evidence_of_a_topic_says_what_the_topic_is_called(

@@ -20,7 +20,7 @@ from search.ingest_pages import page_before
 from search.missing import IncompleteError, Missing, incomplete, missing_in
 from search.query import find
 from search.situation import read_situation
-from search.story_view import read_article, read_story
+from search.story_view import independent_sources, read_article, read_story, story_facts
 from search.tail import Tail
 from search.usual import last_day
 from search.whole_text import whole_text
@@ -71,6 +71,7 @@ WHOLE: dict[str, Callable[[Press], object]] = {
     "a tail": lambda press: Tail.start(press.es, press.names, "glacier", NOW),
     "a trend": lambda press: read_trend(press.es, press.names, "nato", NOW, seconds=9),
     "the situation": lambda press: read_situation(press.es, press.names, last_day(NOW), seconds=9),
+    "independent sources": lambda press: independent_sources(press.es, press.names.articles, ["s"]),
     "a silence": lambda press: look(press.es, press.names, a_search("s", silence_s=60.0, kind="silence"), NOW),
 }
 
@@ -97,6 +98,20 @@ def test_an_article_is_read_and_one_that_may_be_there_is_not_said_to_be_gone(es:
     assert "2001.01" in counted.fault
     with pytest.raises(IncompleteError):
         read_story(es, press.names, "gone")
+
+
+@pytest.mark.slow
+def test_figures_of_a_story_say_that_they_are_the_least(es: Elasticsearch, press: Press) -> None:
+    article = next(iter(press.articles.values()))
+    lacking: list[Missing] = []
+    facts = story_facts(es, press.names.articles, [article.story_id], lacking=lacking)[article.story_id]
+    assert (facts.articles, facts.is_whole) == (1, False)
+    assert "2001.01" in str(lacking[0])
+
+
+def test_an_answer_that_the_time_limit_has_cut_is_not_whole() -> None:
+    missing = missing_in({"timed_out": True, "_shards": {"total": 3, "successful": 3, "failed": 0}})
+    assert "A part of the index could not be searched" in str(missing)
 
 
 def test_a_query_that_every_slice_in_question_refuses_is_the_querys_fault() -> None:

@@ -28,6 +28,7 @@ TEXTS = (
     "A file in C:\\some\\location, and an and/or clause, TLS 1.3 too.",
     "The Anthropomorphae were described.",
     "Where MH17 was shot down, a Su-57 flew over 16 Fs.",
+    "Those in St. Petersburg agreed, as did the U.S.",
 )
 
 
@@ -58,6 +59,10 @@ FOUND = {
     "MH17": 8,
     "SU57": 8,
     "Su-57": 8,
+    "St.Petersburg": 9,
+    "st.petersburg agreed": 9,
+    "St. Petersburg": 9,
+    "U.S.": 9,
     "F.A.R.T.": 2,  # yapstudios/YapDatabase#106
     "R&D AT&T": 2,
     "मोदी": 3,  # mediacloud/web-tools#1731

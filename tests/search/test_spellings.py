@@ -155,6 +155,9 @@ SPELLINGS: Mapping[str, Spelling] = {
         ("Сирии", "Очередной", "прошел", "Делегации", "Сирии.Очередной", "ex.example"),
         ("Сири.Очередной",),
     ),
+    "letters of mathematics in a query": Spelling(
+        "en", "The Vilnius dinner was short.", "", ("𝐕𝐢𝐥𝐧𝐢𝐮𝐬", '"𝗩𝗶𝗹𝗻𝗶𝘂𝘀 dinner"', "Ｖｉｌｎｉｕｓ dinner"), ("𝐑𝐢𝐠𝐚",)
+    ),
     "Hebrew vowel points": Spelling("he", "נשיא אוּקְרָאִינָה הגיע", "אוּקְרָאִינָה", ("אוקראינה", "אוּקְרָאִינָה")),
     "Arabic letters from a PDF": Spelling("ar", "ﻗﻤﺔ ﺍﻟﻨﺎﺗﻮ", "ﺍﻟﻨﺎﺗﻮ", ("الناتو", "ﺍﻟﻨﺎﺗﻮ", "النـــاتو")),
     "Persian digits": Spelling("fa", "اف ۱۶ پرواز کرد", "", ("16", "۱۶", "١٦")),

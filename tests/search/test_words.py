@@ -6,7 +6,8 @@ import pytest
 
 from search import words
 from search.ranking import scores
-from search.words import Sense, beginning, is_compound, is_dense, otherwise, pairs, pieces, wording
+from search.results import Results
+from search.words import MOST_WORDS, Sense, beginning, is_compound, is_dense, otherwise, pairs, pieces, wording
 from store.names import Names
 
 
@@ -35,6 +36,15 @@ from store.names import Names
 )
 def test_function_words_of_the_querys_language_are_not_required(query: str, content: str) -> None:
     assert wording(query.split()).text == content
+
+
+def test_of_a_long_text_so_many_words_are_looked_for_and_the_others_are_counted() -> None:
+    asked = wording([f"word{n}" for n in range(MOST_WORDS + 7)] + ["word1", "WORD2"])
+    assert (len(asked.words), asked.words[-1], asked.left_out) == (MOST_WORDS, f"word{MOST_WORDS - 1}", 7)
+    assert wording(asked.words).left_out == 0
+    assert "100 words are looked for, 7 others are not" in Results(0, (), 0, left_out=7).shortened
+    assert "one other is not" in Results(0, (), 0, left_out=1).shortened
+    assert Results(0, (), 0).shortened == ""
 
 
 def test_languages_weigh_by_their_likelihood() -> None:

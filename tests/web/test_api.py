@@ -20,6 +20,7 @@ from jobs.context import Context
 from newswatch.article import Article
 from newswatch.client import Newswatch, ServerError
 from search.first_page import FirstPage
+from search.words import MOST_WORDS
 from store.keys import KeyStore, Request
 from tests.broken_slice import broken_slice
 from tests.factories import NOW
@@ -114,6 +115,9 @@ def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:
     assert api.get("search", **last, first=FirstPage(api.context.clock(), added=1).written())["rows"], "moved by one"
     last["offset"] -= 1
     assert api.get("search", **last, first=FirstPage(api.context.clock(), added=1).written())["next_offset"]
+    assert found["shortened"] == ""
+    many = " ".join(f"word{n}" for n in range(MOST_WORDS + 20))
+    assert "20 others are not" in api.get("search", q=many)["shortened"]
     dated = api.get("search", q="", from_="2020-01-01", to="2020-01-02")
     assert (dated["total"], dated["next_offset"]) == (0, None)
     assert api.get("search", q="", rows="articles", sort="time", limit=2)["next_offset"] == 2

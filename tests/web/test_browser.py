@@ -218,10 +218,10 @@ def test_a_saved_search_is_made_by_keyboard_alone_and_keeps_the_simple_case_simp
 
 def test_a_bar_of_the_time_line_narrows_the_search(tab: Tab, site: Site) -> None:
     tab.goto(f"{site.url}/news/?q=tag:nato&rows=articles")
-    before = int(tab.locator(".results h1 b").first.text_content() or "")
+    before = int(tab.locator(".results .found b").first.text_content() or "")
     tab.locator(".chart a:has(rect.bar:not([height='0.00']))").last.click()
     tab.wait_for_url("**since*until*")
-    after = int(tab.locator(".results h1 b").first.text_content() or "")
+    after = int(tab.locator(".results .found b").first.text_content() or "")
     assert 0 < after < before
 
 
@@ -243,16 +243,16 @@ def test_from_the_situation_to_an_entity_and_to_its_articles(tab: Tab, site: Sit
     number = tab.locator(".topics tbody tr a.n").first
     count = int(number.text_content() or "")
     number.press("Enter")
-    tab.locator(".results h1 b").first.wait_for()
-    assert int(tab.locator(".results h1 b").first.text_content() or "") == count > 0
+    tab.locator(".results .found b").first.wait_for()
+    assert int(tab.locator(".results .found b").first.text_content() or "") == count > 0
     tab.locator(".facets a.about").first.press("Enter")
     tab.get_by_role("heading", name="Latest stories").wait_for()
     keep(tab, "entity")
     bar = tab.locator(".chart a:has(rect.bar:not([height='0.00']))").last
     told = (bar.get_attribute("aria-label") or "").rpartition(": ")[2]
     bar.click()
-    tab.locator(".results h1 b").first.wait_for()
-    assert tab.locator(".results h1 b").first.text_content() == told
+    tab.locator(".results .found b").first.wait_for()
+    assert tab.locator(".results .found b").first.text_content() == told
 
 
 def test_a_feed_is_edited_by_keyboard_and_its_fault_stands_at_its_field(tab: Tab, site: Site) -> None:

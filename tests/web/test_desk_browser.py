@@ -164,6 +164,25 @@ def days_are_the_readers(tab: Tab, site: Site) -> None:
     expect(tab.locator(".axis")).to_contain_text("Asia/Kabul")
 
 
+def test_the_very_first_page_counts_the_readers_days(browser: Browser, site: Site) -> None:
+    with browser.new_context(timezone_id="Asia/Kabul") as context:
+        tab, faults = watched(context)
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url) if request.is_navigation_request() else None)
+        tab.goto(f"{site.url}/news/?q=tag:nato")
+        expect(tab.locator(".days")).to_contain_text("in Asia/Kabul")
+        assert len(asked) == 2, "once in UTC, which nobody saw, and once more"
+        headings = tab.locator("h1, h2, h3").evaluate_all("all => all.map(one => one.tagName)")
+        assert (headings[0], headings.count("H1")) == ("H1", 1)
+        tab.goto(f"{site.url}/news/?q=glacier")
+        assert len(asked) == 3, "the server knows it now"
+        context.clear_cookies()
+        tab.evaluate("document.cookie = 'newswatch-zone=Europe/Riga; path=/news/'")
+        tab.goto(f"{site.url}/news/?q=tag:nato")
+        expect(tab.locator(".days")).to_contain_text("in Asia/Kabul")
+        assert faults == []
+
+
 def test_every_time_is_the_readers_and_named(browser: Browser, site: Site) -> None:
     looked_before(site)
     at = tuple(site.addresses()[name] for name in ("long-story", "search", "corrected", "searches", "feeds", "mails"))

@@ -241,6 +241,8 @@ def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(p
     assert before.count('class="hit-item"') == 1
     assert below.count('class="hit-item"') >= 1
     assert "<bdi>Islamic State</bdi> ← <bdi>ISIL</bdi>" in client.get("/news/", params={"q": "AWACS ISIL"}).text
+    many = "AWACS " + " ".join(f"word{n}" for n in range(102))
+    assert "first 100 words are looked for, 3 others are not" in client.get("/news/", params={"q": many}).text
 
 
 def test_a_row_that_lacks_words_and_stands_above_those_that_have_some_is_a_close_match(

@@ -22,7 +22,7 @@ def query(tab: Tab) -> str:
 
 
 def total(tab: Tab) -> int:
-    return int((tab.locator(".results h1 b").first.text_content() or "").replace("\u202f", ""))
+    return int((tab.locator(".results .found b").first.text_content() or "").replace("\u202f", ""))
 
 
 def test_filters_are_chosen_excluded_and_taken_away_without_scripts(browser: Browser, site: Site) -> None:

@@ -180,6 +180,7 @@ def _search(router: APIRouter, _: Horizons) -> None:
                 shown,
                 None if is_last else following,
                 str(found.missing or ""),
+                found.shortened,
             ),
         )
 

@@ -69,20 +69,6 @@ function nameZone() {
   });
 }
 
-// The server asks for days, which it can't rewrite, in the zone that it was told last.
-function tellZone() {
-  const known = document.cookie.split("; ").find((one) => one.startsWith("newswatch-zone="));
-  const told = `newswatch-zone=${own}`;
-  if (known === told) return;
-  const secure = window.location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `${told}; path=${new URL("..", import.meta.url).pathname}; max-age=31536000; samesite=lax${secure}`;
-}
-
-try {
-  tellZone();
-} catch (error) {
-  console.info("Cookies are forbidden here; days stay in UTC, as the page says.", error);
-}
 window.inOwnZone = rewritten;
 if (own !== "UTC") {
   ownTimes(document);
