@@ -79,7 +79,8 @@ def test_every_failure_reaches_the_pulse(read: dict[str, Any]) -> None:
 def test_a_task_has_the_name_of_its_job(read: dict[str, Any]) -> None:
     from dags.failures import JOB_OF_DAG, JOB_OF_TASK
 
-    jobs = set(re.findall(r'^@job\("(\w+)"\)', "\n".join(map(Path.read_text, Path("jobs").rglob("*.py"))), re.MULTILINE))
+    texts = map(Path.read_text, Path("jobs").rglob("*.py"))
+    jobs = set(re.findall(r'^@job\("(\w+)"\)', "\n".join(texts), re.MULTILINE))
     tasks = {task["id"] for dag in read.values() for task in dag["tasks"]}
     assert {JOB_OF_TASK.get(task, task) for task in tasks} | set(JOB_OF_DAG.values()) <= jobs
     assert JOB_OF_DAG.keys() == read.keys()
