@@ -47,7 +47,7 @@ def store(es: Elasticsearch, names: Names) -> ArticleStore:
 def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A newswatch of the next version, whose mapping has one more field, and indexes the language for full text."""
     fields = mapping.ARTICLE | {"mood": mapping.KEYWORD, "language": {"type": "text"}}
-    for module in (mapping, client, generations):
+    for module in (mapping, setup, generations):
         monkeypatch.setattr(module, "ARTICLE", fields)
         monkeypatch.setattr(module, "VERSION", mapping.VERSION + 1, raising=False)
 
