@@ -116,6 +116,11 @@ class SavedSearches:
         hits = self._hits({"exists": {"field": "problem"}})
         return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
+    def of_the_file(self) -> tuple[str, ...]:
+        """The ids of the searches that are as `alerts.yaml` once said: no user has changed or switched them off."""
+        hits = self._hits({"bool": {"filter": {"exists": {"field": "seed"}}, "must_not": {"term": {"seed": ""}}}})
+        return tuple(search.id for search in _searches(hits) if search.enabled)
+
     def _hits(self, query: Document | None = None) -> list[Hit]:
         self._es.indices.refresh(index=self._index)
         return list(every(self._es, self._index, query))

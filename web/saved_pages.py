@@ -363,6 +363,7 @@ _NOTHING_KNOWN: Mapping[str, Any] = {
     "feed": None,
     "problem": None,
     "taken_as_word": "",
+    "taken_out": "",
     "set_aside": None,
     "refusals": (),
 }

@@ -39,7 +39,7 @@ from tests.broken_slice import broken_slice
 from tests.factories import NOW, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
-from tests.web.conftest import Page
+from tests.web.conftest import ALERTS, Page
 from tests.web.hard import CORRECTED, stock_hard
 from transforms.encoder import Encoder
 from transforms.meaning import with_meaning
@@ -617,6 +617,22 @@ def test_all_that_a_saved_search_has_can_be_set_and_comes_back_into_the_form(pag
     again = {**fields, **sent(html)}
     assert post(client, "/news/searches/baltic-silence", do="save", **again).status_code == 303
     assert SavedSearches(page.context.es, page.context.names).get("baltic-silence").version == 1  # nothing has changed
+
+
+def test_a_search_that_the_file_names_no_more_is_told_with_what_to_do(page: Page, client: TestClient) -> None:
+    told = "is not in config/alerts.yaml any more, and mails as before: <code>newswatch alerts edit nato --off</code>"
+    assert told not in client.get("/news/searches").text
+    path = page.context.settings.config_dir / "alerts.yaml"
+    path.write_text(ALERTS.replace("id: nato", "id: nato-2"))
+    for place in ("searches", "searches/nato"):
+        assert told in client.get(f"/news/{place}").text, place
+    assert told not in client.get("/news/searches/nato-2").text
+    path.write_text("alerts: [{id: x}]")
+    assert told not in client.get("/news/searches").text, "a part can't be read: it may be the one"
+    path.write_text("alerts: []")
+    assert told in client.get("/news/searches").text
+    post(client, "/news/searches/nato/mute", **{"for": "1 hour"})
+    assert told not in client.get("/news/searches").text, "a user keeps it"
 
 
 def test_two_editors_of_one_search_overwrite_nothing_of_each_other(page: Page, client: TestClient) -> None:
