@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from alerts.definitions import EntryFault
 from alerts.kinds import KINDS
 from alerts.query import check
 from newswatch.alert import SavedSearch
-from newswatch.errors import DocumentError, NewswatchError, QueryError
+from newswatch.errors import ChangedMeanwhileError, DocumentError, NewswatchError, QueryError
 from newswatch.problems import Bulkhead, Problem, reason_of, report_problem
 from search.asking import HeavySearchError, SlowSearchError
 from store.applied import apply_again
@@ -116,6 +116,11 @@ class SavedSearches:
         hits = self._hits({"exists": {"field": "problem"}})
         return {hit["_id"]: str(hit["_source"]["problem"]) for hit in hits}
 
+    def of_the_file(self) -> tuple[str, ...]:
+        """The ids of the searches that are as `alerts.yaml` once said: no user has changed or switched them off."""
+        hits = self._hits({"bool": {"filter": {"exists": {"field": "seed"}}, "must_not": {"term": {"seed": ""}}}})
+        return tuple(search.id for search in _searches(hits) if search.enabled)
+
     def _hits(self, query: Document | None = None) -> list[Hit]:
         self._es.indices.refresh(index=self._index)
         return list(every(self._es, self._index, query))
@@ -142,17 +147,82 @@ class SavedSearches:
         return tuple(values(hits, lambda _, version: load(Change, version)))
 
     def save(self, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
-        """Create or change a saved search on a user's behalf; without a difference there is no new version.
+        """Create or change a saved search, whatever is stored now; without a difference there is no new version.
+
+        Who looked at it first calls `create` or `replace`, which overwrite nobody; who changes a part, `change`.
 
         Raises:
             QueryError: Elasticsearch can't run the query, or it names a field that doesn't exist.
             DocumentError: the document stored under its id can't be read, and stays unchanged.
             StoreError: others keep changing it.
         """
+        return self._save(search.id, lambda _: search, by, now)
+
+    def create(self, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
+        """Save a new search on a user's behalf.
+
+        Raises:
+            ChangedMeanwhileError: another one has its id.
+            QueryError, DocumentError, StoreError: as `save`.
+        """
+
+        def wanted(before: SavedSearch | None) -> SavedSearch:
+            if before is not None and _changed(before, search):
+                raise ChangedMeanwhileError(
+                    f"There is a saved search {search.id!r} already: give this one another name."
+                )
+            return search
+
+        return self._save(search.id, wanted, by, now)
+
+    def replace(self, was: SavedSearch, search: SavedSearch, *, by: str, now: datetime | None = None) -> SavedSearch:
+        """Change the saved search that a user has looked at as `was`.
+
+        Raises:
+            ChangedMeanwhileError: it is not as `was` any more.
+            QueryError, DocumentError, StoreError: as `save`.
+        """
+
+        def wanted(before: SavedSearch | None) -> SavedSearch:
+            if before is None:
+                raise ChangedMeanwhileError(f"{was.name} was deleted meanwhile: save it as a new one if you want it.")
+            if before != was and _changed(before, search):
+                raise ChangedMeanwhileError(f"{was.name} was changed by somebody else meanwhile: look at it again.")
+            return search
+
+        return self._save(search.id, wanted, by, now)
+
+    def change(
+        self,
+        saved_search_id: str,
+        change: Callable[[SavedSearch], SavedSearch],
+        *,
+        by: str,
+        now: datetime | None = None,
+    ) -> SavedSearch:
+        """Change a part of a saved search on a user's behalf, whatever the rest is by then.
+
+        Raises:
+            NewswatchError: no search has that id.
+            QueryError, DocumentError, StoreError: as `save`.
+        """
+
+        def wanted(before: SavedSearch | None) -> SavedSearch:
+            if before is None:
+                raise _unknown(saved_search_id)
+            return change(before)
+
+        return self._save(saved_search_id, wanted, by, now)
+
+    def _save(
+        self, saved_search_id: str, wanted: Callable[[SavedSearch | None], SavedSearch], by: str, now: datetime | None
+    ) -> SavedSearch:
+        """Write what is wanted in place of what is stored, if anything."""
 
         def attempt() -> SavedSearch | None:
-            was = self._find(search.id)
+            was = self._find(saved_search_id)
             before = read_search(was.id, was.value) if was else None
+            search = wanted(before)
             changed = _changed(before, search) if before else tuple(_ASKED)
             if before is not None and not changed:
                 return before
@@ -165,7 +235,9 @@ class SavedSearches:
             write = partial(self._write, search, was, by=by, seed="", now=moment, problem=problem)
             return self._audit.change(_deed(by, before, search), write, now=now)
 
-        return until_written(attempt, lambda: f"Saved search {search.id} keeps being changed by others: try again.")
+        return until_written(
+            attempt, lambda: f"Saved search {saved_search_id} keeps being changed by others: try again."
+        )
 
     def delete(self, saved_search_id: str, *, by: str) -> None:
         """Delete the saved search on a user's behalf; its deliveries stay.

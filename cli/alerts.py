@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,6 +57,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     context, saved = open_searches()
     from alerts.bounds import unusable
     from alerts.resting import rests
+    from jobs.applied import taken_out
 
     show_banner(context)
     searches = saved.all()
@@ -72,6 +74,8 @@ def list_alerts(as_json: AsJson = False) -> None:
     out.print(table)
     for saved_search_id, why in problems.items():
         err.print(f"[bold red]{escape(saved_search_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
+    for why in taken_out(context).values():
+        err.print(f"[yellow]{escape(why)}[/]", soft_wrap=True)
     _show_watch(context, (), days=1)
 
 
@@ -204,7 +208,8 @@ def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
         raise typer.BadParameter(
             f"{saved_search_id} exists already: `newswatch alerts edit {saved_search_id}` changes it"
         )
-    _save(context, saved, SavedSearch(saved_search_id, saved_search_id, "", (), owner=who()), fields, yes)
+    new = SavedSearch(saved_search_id, saved_search_id, "", (), owner=who())
+    _save(context, new, fields, yes, write=saved.create)
 
 
 @alerts_app.command()
@@ -212,10 +217,13 @@ def add(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
 def edit(saved_search_id: str, fields: dict[str, Any], yes: bool) -> None:
     """Change a saved search: the given options replace its values. The previous version is kept."""
     context, saved = open_searches()
-    _save(context, saved, saved.get(saved_search_id), fields, yes)
+    was = saved.get(saved_search_id)
+    _save(context, was, fields, yes, write=partial(saved.replace, was))
 
 
-def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: dict[str, Any], yes: bool) -> None:
+def _save(
+    context: Context, search: SavedSearch, fields: dict[str, Any], yes: bool, write: Callable[..., SavedSearch]
+) -> None:
     from alerts.backtest import MANY, backtest
     from alerts.query import check, check_meaning, check_values
 
@@ -228,7 +236,7 @@ def _save(context: Context, saved: SavedSearches, search: SavedSearch, fields: d
     if result.per_day > MANY and not yes:
         question = f"It would send {result.per_day:.0f} mails a day. Save it anyway?"
         typer.confirm(question, abort=True, err=True)
-    kept = saved.save(changed, by=who(), now=context.clock())
+    kept = write(changed, by=who(), now=context.clock())
     out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
     if not result.articles:
         err.print("[yellow]Nothing of the last 30 days matches it. Check its words and filters.[/]")
@@ -248,7 +256,7 @@ def mute(
         end = context.clock() + timedelta(seconds=duration("mute", until))
     except ValueError as error:
         raise UsageError(f"--for: {error}") from error
-    saved.save(replace(saved.get(saved_search_id), mute_until=end), by=who(), now=context.clock())
+    saved.change(saved_search_id, lambda was: replace(was, mute_until=end), by=who(), now=context.clock())
     out.print(f"[bold]{escape(saved_search_id)}[/] is muted until {end:%d %b %Y %H:%M} UTC.")
 
 
@@ -262,7 +270,7 @@ def unmute(
 
     context, saved = open_searches()
     now = context.clock()
-    saved.save(replace(saved.get(saved_search_id), mute_until=None), by=who(), now=now)
+    saved.change(saved_search_id, lambda was: replace(was, mute_until=None), by=who(), now=now)
     out.print(f"[bold]{escape(saved_search_id)}[/] mails again.")
     if missed:
         count = Outbox(context.es, context.names).requeue(saved_search_id, now)

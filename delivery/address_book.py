@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from delivery.channels.targets import Closed, Target
-from newswatch.errors import DocumentError, NewswatchError
+from newswatch.errors import ChangedMeanwhileError, DocumentError, NewswatchError
 from newswatch.problems import Problem, report_problem
 from newswatch.sealing import Sealer, SealError
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber
@@ -155,7 +155,7 @@ class AddressBook:
         return until_written(attempt, lambda: f"{address_id} keeps being changed by others: try again.")
 
     def save(self, subscriber: Subscriber) -> None:
-        """Create or replace a person or group."""
+        """Create or replace a person or group, whatever is stored now; who looked at it first calls `replace`."""
         self.record("recipient saved", subscriber.id)
 
         def attempt() -> bool | None:
@@ -164,6 +164,19 @@ class AddressBook:
             return True if put(self._es, self._index, subscriber.id, subscriber, made, was, refresh=True) else None
 
         until_written(attempt, lambda: f"{subscriber.id} keeps being changed by others: try again.")
+
+    def replace(self, was: Subscriber, subscriber: Subscriber) -> None:
+        """Replace the person or group that a user has looked at as `was`.
+
+        Raises:
+            ChangedMeanwhileError: it is not as `was` any more; nothing was changed.
+        """
+        known = self._find(was.id)
+        if known is None or known.value != was:
+            raise ChangedMeanwhileError(f"{was.id} was changed in another window meanwhile: look at it again.")
+        self.record("recipient saved", was.id)
+        if put(self._es, self._index, was.id, subscriber, document(subscriber), known, refresh=True) is None:
+            raise ChangedMeanwhileError(f"{was.id} was changed in another window meanwhile: look at it again.")
 
     def delete(self, entry_id: str) -> bool:
         """Delete an entry; returns whether there was one."""

@@ -88,7 +88,7 @@ class Erasure:
         """The names and addresses of the address book, the saved searches and the mailboxes."""
         book = self._book.all()
         routes = {route.to for one in book if isinstance(one, Subscriber) for route in one.routes}
-        boxes = {str(hit["_id"]) for hit in every(self._es, self._names.mailboxes, {"match_all": {}}, source=False)}
+        boxes = set(Mailboxes(self._es, self._names).addresses())
         watching = {to for search in SavedSearches(self._es, self._names).all() for to in search.recipients}
         return {entry.id for entry in book} | routes | boxes | watching
 

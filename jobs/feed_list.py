@@ -20,7 +20,7 @@ from jobs.configuration import feeds_in_force
 from jobs.context import Context
 from jobs.foreseen import stale
 from jobs.versions import HOST
-from newswatch.errors import ConfigError, NewswatchError
+from newswatch.errors import ChangedMeanwhileError, ConfigError, NewswatchError
 from newswatch.feed import Feed
 from newswatch.settings import Settings
 from store.audit import Deed, digest
@@ -36,10 +36,6 @@ IN_FILE: Final[Where] = "config/feeds.yaml"
 IN_STORE: Final[Where] = "the list in Elasticsearch"
 READ_ONLY: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 """What the system answers where a file can't be replaced: by its permissions, a read-only mount, a mount of its own."""
-
-
-class ChangedMeanwhileError(NewswatchError):
-    """Somebody else has changed the feed since it was looked at; nothing was changed."""
 
 
 def path_of(settings: Settings) -> Path:

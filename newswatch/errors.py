@@ -7,7 +7,8 @@
     │  └─ MissingIndexError an index that newswatch created is missing
     ├─ SetupError           something optional that was asked for is not installed
     ├─ DocumentError        one document in Elasticsearch can't be read: names it
-    └─ StackError           the embedded stack can't start or stop
+    ├─ StackError           the embedded stack can't start or stop
+    └─ ChangedMeanwhileError somebody else has written what was to be changed
 
 A bad feed, page or article is a value (`FetchFailed`, `NotAFeed`, `problems`), never one of these.
 """
@@ -50,6 +51,10 @@ class StoreError(NewswatchError):
     """Elasticsearch can't be reached, or refused the request."""
 
     exit_code = 4
+
+
+class ChangedMeanwhileError(NewswatchError):
+    """Somebody else has changed, made or deleted it since it was looked at; nothing was changed."""
 
 
 class SetupError(NewswatchError):

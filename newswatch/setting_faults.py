@@ -138,7 +138,7 @@ def _is_there(path: Path, is_kind: Callable[[Path], bool]) -> bool:
     """False also for what can be no name, such as a whole certificate in place of its file's name."""
     try:
         return is_kind(path)
-    except (OSError, ValueError):
+    except OSError:
         return False
 
 

@@ -32,6 +32,21 @@ def _one_line(text: str) -> str:
 Line = Annotated[str, AfterValidator(_one_line)]
 
 
+def _greeting(text: str) -> str:
+    """`text` if a mail client may call itself so in its EHLO.
+
+    Raises:
+        ValueError: it may not.
+    """
+    name = text.strip()
+    if re.fullmatch(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f.:IPv]{3,50}\])?", name) is None:
+        raise ValueError("it must be a host's name, such as news.ministry.example, or an address in brackets")
+    return name
+
+
+Greeting = Annotated[str, AfterValidator(_greeting)]
+
+
 def _index_prefix(text: str) -> str:
     """`text` if an index's name may begin with it (Elasticsearch's rules; no leading dot: it hides the index).
 

@@ -20,7 +20,17 @@ import newswatch
 from newswatch.environment import EnvironmentSettings
 from newswatch.servers import addresses
 from newswatch.setting_logins import without_logins
-from newswatch.setting_types import OR_NONE, IndexPrefix, Line, NamedHosts, NoProxy, PlainAddress, SecretAddress, Zone
+from newswatch.setting_types import (
+    OR_NONE,
+    Greeting,
+    IndexPrefix,
+    Line,
+    NamedHosts,
+    NoProxy,
+    PlainAddress,
+    SecretAddress,
+    Zone,
+)
 
 PACKAGE = Path(newswatch.__file__).parent
 
@@ -83,6 +93,8 @@ class Settings(EnvironmentSettings):
     """File with the certificate authority (PEM) of the mail server and the bounces' mailbox, besides the system's."""
     smtp_client_cert: Annotated[Path | None, OR_NONE] = None
     """File with a certificate and its key (PEM) that is shown to the mail server, if it requires one."""
+    smtp_helo: Greeting = ""
+    """Name in the greeting (EHLO). Empty: this machine's full name; where it has none, the domain of `mail_from`."""
     smtp_oauth_url: PlainAddress = ""
     """Where access tokens are fetched (OAuth2), for a log-in by XOAUTH2 as `smtp_username` in place of a password."""
     smtp_oauth_client_id: str = ""

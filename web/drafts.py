@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -110,6 +112,34 @@ class Draft:
             "expires_at": _moment(self.expires_at, self.ends_in),
             "note": self.note,
         }
+
+
+def fingerprint(search: SavedSearch) -> str:
+    """What a form carries of the saved search that it was made for, so that it can't undo what others changed since.
+
+    Of what the form has: muting and switching it on or off meanwhile is no change of that.
+    """
+    shown = replace(search, version=1, enabled=True, mute_until=None)
+    return hashlib.sha256(json.dumps(asdict(shown), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def merged(base: Draft, mine: Draft, now: Draft) -> Draft:
+    """What `mine` changed of `base`, and in all else what is in force `now`."""
+    return replace(
+        now,
+        **{
+            one.name: getattr(mine, one.name)
+            for one in fields(Draft)
+            if _typed(getattr(mine, one.name)) != _typed(getattr(base, one.name))
+        },
+    )
+
+
+def _typed(value: Any) -> Any:
+    """As browsers send it: without the seconds of a full minute; blanks and the ends of lines don't count."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(T\d\d:\d\d):00$", r"\1", " ".join(value.split()))
 
 
 _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta, tzinfo
+from functools import partial
 from itertools import chain, count
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -38,9 +39,9 @@ from store.articles import values_of
 from web import drafts
 from web.catcher import catches
 from web.charts import bars
-from web.drafts import Draft, draft_from, draft_of
+from web.drafts import Draft, draft_from, draft_of, fingerprint
 from web.render import render
-from web.search_about import about, listed
+from web.search_about import VersionRow, about, listed, versions
 from web.search_shown import finds, state_of
 from web.security import (
     Form,
@@ -136,12 +137,12 @@ def change_search(request: Request, here: Here, name: UserName, form: Posted, al
 
 @changes.post("/searches/{alert_id}/mute")
 def mute_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
-    search = _alterable(request, here, alert_id)
+    _alterable(request, here, alert_id)
     if form.text("for") not in (*MUTES, "", "missed"):
         raise UsageError(f"for: {shown(form.text('for'))} is none of {', '.join(MUTES)}")
     seconds = MUTES.get(form.text("for"))
     until = here.clock() + timedelta(seconds=seconds) if seconds else None
-    _saved(here).save(replace(search, mute_until=until), by=name, now=here.clock())
+    _saved(here).change(alert_id, lambda was: replace(was, mute_until=until), by=name, now=here.clock())
     if form.text("for") == "missed":
         Outbox(here.es, here.names).requeue(alert_id, here.clock())
     return _back(request, f"/searches/{alert_id}" if "here" in form else "/searches", "muted" if until else "unmuted")
@@ -149,11 +150,11 @@ def mute_search(request: Request, here: Here, name: UserName, form: Posted, aler
 
 @changes.post("/searches/{alert_id}/switch")
 def switch_search(request: Request, here: Here, name: UserName, form: Posted, alert_id: str) -> Response:
-    search = _alterable(request, here, alert_id)
+    _alterable(request, here, alert_id)
     if form.text("to") not in ("on", "off", "catch-up"):
         raise UsageError(f"to: {shown(form.text('to'))} is none of on, off, catch-up")
     saved, on = _saved(here), form.text("to") in ("on", "catch-up")
-    search = saved.save(replace(search, enabled=on), by=name, now=here.clock())
+    search = saved.change(alert_id, lambda was: replace(was, enabled=on), by=name, now=here.clock())
     # Also if it is on by now: a user who repeats a request that broke off gets the rest, and nothing twice.
     since = off_since(saved.history(alert_id)) if form.text("to") == "catch-up" else None
     if since is not None:
@@ -245,24 +246,43 @@ def _tried_or_saved(
     request: Request, here: Context, user: str, form: Form, draft: Draft, search: SavedSearch, *, new: bool
 ) -> Response:
     known = None if new else search
-    trying = form.text("do") == "try"
+    trying, was = form.text("do") == "try", form.text("was")
     try:
         tried = _try(here, draft, search, known, trying=trying, zone=zone_of(request))
+        if known and not trying and fingerprint(known) not in (was, fingerprint(tried.search)):
+            return _overtaken(request, here, user, draft, known, was)
         if not trying:
             recipients_allowed(request, tried.search.recipients, search.recipients)
         if trying or (tried.many and "confirmed" not in form):
-            return _form_page(request, here, user, draft, search=known, tried=tried, confirm=tried.many and not trying)
+            confirm = tried.many and not trying
+            return _form_page(request, here, user, draft, search=known, was=was, tried=tried, confirm=confirm)
         added = [one for one in tried.search.recipients if known is None or one not in known.recipients]
         check_recipients(here, added, user)
         # First, so that nothing is sent before new addresses are held.
         unasked = ask_new_mails(here, added, user, request.state.user_address)
-        kept = _saved(here).save(tried.search, by=user, now=here.clock())
+        saved, now = _saved(here), here.clock()
+        write = saved.create if known is None else partial(saved.replace, known)
+        kept = write(tried.search, by=user, now=now)
     except NewswatchError as error:
-        return _form_page(request, here, user, draft, search=known, fault=str(error))
+        return _form_page(request, here, user, draft, search=known, was=was, fault=str(error))
     done = "created" if new else "saved"
     if unasked:
         done = f"{done}, but {unasked[0]} could not be asked to confirm: ask again under Subscribers"[:100]
     return _back(request, f"/searches/{kept.id}", done, **({"idle": "yes"} if tried.is_idle else {}))
+
+
+def _overtaken(request: Request, here: Context, user: str, draft: Draft, search: SavedSearch, was: str) -> Response:
+    """The form again, as somebody has saved the search since it was opened: what was typed, over what is in force now.
+
+    Saving it again puts that in force; the page says what the others have written.
+    """
+    zone, history = zone_of(request), _saved(here).history(search.id)
+    states = [*(change.search for change in history), search]
+    at = next((n for n in range(len(history) - 1, -1, -1) if fingerprint(states[n]) == was), None)
+    if at is not None:
+        draft = drafts.merged(draft_of(states[at], zone), draft, draft_of(search, zone))
+    others = versions(search, history, here.names.shown_topics())[: len(history) - (at or 0)]
+    return _form_page(request, here, user, draft, search=search, others=others if at is not None else others[:1])
 
 
 def _try(
@@ -304,7 +324,10 @@ def _form_page(
     tried: Tried | None = None,
     confirm: bool = False,
     version: int = 0,
+    was: str = "",
+    others: Sequence[VersionRow] = (),
 ) -> Response:
+    """`was` is the fingerprint of the search that the form was opened with; of what is in force, if empty."""
     values: Mapping[str, Any] = {
         "draft": draft,
         "search": search,
@@ -315,6 +338,8 @@ def _form_page(
         "tried": tried,
         "confirm": confirm,
         "version": version,
+        "was": was or (fingerprint(search) if search else ""),
+        "others": others,
         "may_alter": may_alter(request, search.owner if search else user),
         "zone": zone_of(request),
         "bars": bars(tried.trial.days) if tried else [],
@@ -330,7 +355,7 @@ def _form_page(
     }
     shown = {"state_of": state_of, "finds": finds, "count_days": DAYS, "mutes": MUTES, "stays": _STAYS}
     known = about(here, user, search, zone_of(request)) if search else _NOTHING_KNOWN
-    status = 400 if fault else 200
+    status = 409 if others else 400 if fault else 200
     return render(request, "search_form.html.j2", status, now=here.clock(), **shown, **values, known=known)
 
 
@@ -338,6 +363,7 @@ _NOTHING_KNOWN: Mapping[str, Any] = {
     "feed": None,
     "problem": None,
     "taken_as_word": "",
+    "taken_out": "",
     "set_aside": None,
     "refusals": (),
 }

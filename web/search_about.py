@@ -13,6 +13,7 @@ from delivery.feedback import quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.watching import watching
+from jobs.applied import taken_out
 from jobs.configuration import alerts_in_force
 from jobs.context import Context
 from newswatch.alert import SavedSearch
@@ -45,6 +46,7 @@ def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mappin
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
         "listed": listed(here, search.id),
+        "taken_out": taken_out(here).get(search.id, ""),
         "counts": found.get(search.id),
         "uncounted": uncounted,
         "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock(), zone=zone),

@@ -13,14 +13,14 @@ from delivery.address_book import AddressError
 from delivery.channels.chats.registry import SERVICES
 from delivery.erasure import Erasure
 from delivery.replaying import MOST, replay
-from delivery.subscribers import overview, route_text, subscriber_of
+from delivery.subscribers import fingerprint, overview, route_text, subscriber_of
 from delivery.verification import Registrar
 from jobs.context import Context
 from newswatch.as_json import json_line
-from newswatch.errors import NewswatchError
+from newswatch.errors import ChangedMeanwhileError, NewswatchError
 from newswatch.subscriber import Address, Subscriber
 from web.render import render
-from web.security import Here, Posted, Role, UserName
+from web.security import Form, Here, Posted, Role, UserName
 
 DONE = {
     "confirmed": "The address is confirmed: saved searches may name it as a recipient.",
@@ -141,15 +141,32 @@ def save_subscriber(request: Request, here: Here, name: UserName, form: Posted) 
             now=here.clock(),
         )
         _require_own(made, name)  # one that is there keeps its owner, however its name was typed
-        if registrar.book.subscriber(made.id) is None:
+        was = registrar.book.subscriber(made.id)
+        _check_seen(was, made.id, form.text("was"))
+        if was is None:
             registrar.check_name(made.id, name)
         to = [route.to for route in made.routes]
         check_recipients(here, to, name)
         unasked = ask_new_mails(here, to, name, "")  # first, so that nothing is sent before they are held
-        registrar.book.save(made)
+        if was is None:
+            registrar.book.create(made)
+        else:
+            registrar.book.replace(was, made)
         return "unasked" if unasked else "saved"
 
-    return _after(request, here, name, save)
+    return _after(request, here, name, save, form)
+
+
+def _check_seen(was: Subscriber | None, subscriber_id: str, seen: str) -> None:
+    """Refuse a form that was opened before the person or group was made, changed or removed by another one."""
+    if was is not None and not seen:
+        raise AddressError(f"There is {subscriber_id} already: change that one, or give this one another name.")
+    if seen and (was is None or fingerprint(was) != seen):
+        what = "removed" if was is None else "changed"
+        now = f"; its routes are now: {'; '.join(map(route_text, was.routes))}" if was else ""
+        raise ChangedMeanwhileError(
+            f"{subscriber_id} was {what} in another window{now}. What you typed is below: look at it, and save again."
+        )
 
 
 @changes.post("/subscribers/export")
@@ -177,11 +194,12 @@ def erase(request: Request, here: Here, name: UserName, form: Posted) -> Respons
     return _after(request, here, name, erased)
 
 
-def _after(request: Request, here: Context, user: str, change: Callable[[], str]) -> Response:
+def _after(request: Request, here: Context, user: str, change: Callable[[], str], form: Form | None = None) -> Response:
+    """The page after a change; after one that was refused, with what the `form` has."""
     try:
         done = change()
     except NewswatchError as error:
-        return _page(request, here, user, fault=str(error))
+        return _page(request, here, user, fault=str(error), form=form)
     return _back(request, done)
 
 
@@ -236,13 +254,24 @@ def ask_new_mails(here: Context, recipients: list[str], user: str, own: str) -> 
 # ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _page(request: Request, here: Context, user: str, *, done: str = "", fault: str = "", secret: str = "") -> Response:
+def _page(
+    request: Request,
+    here: Context,
+    user: str,
+    *,
+    done: str = "",
+    fault: str = "",
+    secret: str = "",
+    form: Form | None = None,
+) -> Response:
     entries = registrar_of(here).book.all()
     values = {
         "addresses": overview(entry for entry in entries if isinstance(entry, Address)),
         "kinds": {entry.id: entry.kind for entry in entries},
         "people": [entry for entry in entries if isinstance(entry, Subscriber)],
         "route_text": route_text,
+        "fingerprint": fingerprint,
+        "typed": {name: form.text(name) if form else "" for name in ("id", "name", "zone", "routes")},
         "services": [service for service in SERVICES if service.schemes[0] in ("slack", "matrixs", "ntfys")],
         "others": sorted(
             {service.name for service in SERVICES if service.schemes[0] not in ("slack", "matrixs", "ntfys")}

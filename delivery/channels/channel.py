@@ -25,6 +25,8 @@ class Refusal:
     """Seconds that the other side asks to wait before the next try; None: it asks for none."""
     gone: bool = False
     """The other side wants nothing more, ever, or knows our key no longer: the address is switched off."""
+    too_large: bool = False
+    """The other side takes only a smaller message."""
 
 
 @dataclass(frozen=True, slots=True)

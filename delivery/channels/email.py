@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import quopri
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -15,7 +15,7 @@ from jinja2 import Environment
 from delivery.channels.channel import Channel, Rendered
 from delivery.channels.email_address import mail_address
 from delivery.channels.email_return_path import check_bounces
-from delivery.channels.email_smtp import Mailer, try_out
+from delivery.channels.email_smtp import Enclosing, Mailer, try_out
 from delivery.channels.variants import Variants
 from delivery.message import Message, Notice, StoryList
 from delivery.plain_text import CARDS, environment, plain_text, shown
@@ -62,8 +62,21 @@ def render(message: Message, settings: Settings) -> Rendered:
         ValueError, UnicodeError: the mail can't be serialised.
     """
     mail = written(message, settings)
+    if message.attachments:
+        mail = Enclosing.of(mail, smaller=written(without_files(message), settings))
     mail.as_bytes()  # fails here if it can't be serialised, while the caller can still find the story that breaks it
     return Rendered(mail, str(mail["Message-ID"]))
+
+
+def without_files(message: Message) -> Message:
+    """The message for a server to which it is too large: without its files, which it says. Pure."""
+    body = message.body
+    if isinstance(body, StoryList):
+        files = ", ".join(attachment.name for attachment in message.attachments)
+        body = replace(
+            body, changed=(*body.changed, f"{files} is left out: the mail server takes no mail of that size.")
+        )
+    return replace(message, body=body, attachments=())
 
 
 def written(message: Message, settings: Settings) -> EmailMessage:

@@ -131,10 +131,11 @@ class Connection(smtplib.SMTP):
         port: int,
         dialogue: Dialogue,
         *,
+        name: str,
         tls: ssl.SSLContext | None = None,
         lookup: Lookup = socket.getaddrinfo,
     ) -> None:
-        """Connect and read the greeting.
+        """Connect and read the greeting; `name` is for EHLO.
 
         Raises:
             smtplib.SMTPException, OSError: the connection fails, or the server does not greet.
@@ -142,7 +143,7 @@ class Connection(smtplib.SMTP):
         if not host:
             raise OSError("no mail server is named")  # without a host `smtplib` would not connect at all
         self._dialogue, self._tls, self._lookup = dialogue, tls, lookup
-        super().__init__(host, port, local_hostname=_own_name(), timeout=dialogue.wait())
+        super().__init__(host, port, local_hostname=name, timeout=dialogue.wait())
 
     def starttls(self, *, context: ssl.SSLContext | None = None) -> Any:  # type: ignore[override]  # the parameters that 3.12 removed
         """Encrypt the connection from here on."""
@@ -225,11 +226,22 @@ def within(work: Callable[[], T], dialogue: Dialogue, what: str) -> T:
     return result
 
 
+def greeting(stated: str, sender: str, own: Callable[[], str] | None = None) -> str:
+    """The name for EHLO: the `stated` one; else this machine's `own`, if it has dots; else the domain of the sender.
+
+    Servers refuse names without dots, and many an address in brackets.
+    """
+    if stated:
+        return stated
+    domain = sender.rpartition("@")[2]
+    names = ((own or _own_name)(), domain)
+    return next((name for name in names if "." in name), "[127.0.0.1]")
+
+
 @cache
 def _own_name() -> str:
-    """The name for EHLO, chosen as `smtplib` would, but with a time limit on the resolver."""
+    """This machine's name, as `smtplib` finds it, but with a time limit on the resolver; empty if it has none."""
     try:
-        name = within(socket.getfqdn, Dialogue(NAME_S), "finding this machine's own name")
+        return within(socket.getfqdn, Dialogue(NAME_S), "finding this machine's own name")
     except OSError:
-        name = ""
-    return name if "." in name else "[127.0.0.1]"
+        return ""

@@ -5,17 +5,19 @@ A mail takes at most `Settings.smtp_deadline_s`, whatever the server does (`deli
 
 from __future__ import annotations
 
+import math
 import re
 import smtplib
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from email.message import EmailMessage
 from types import TracebackType
 from typing import Final
 
 from delivery.channels.channel import Refusal, SendResult, Trial
 from delivery.channels.email_address import mail_address
-from delivery.channels.email_connection import Connection, Dialogue, Lookup, within
+from delivery.channels.email_connection import Connection, Dialogue, Lookup, greeting, within
 from delivery.channels.email_oauth import access_token, forget, xoauth2
 from delivery.channels.email_return_path import return_path
 from delivery.channels.email_tls import tls_context
@@ -29,6 +31,20 @@ GOODBYE_S: Final = 5.0
 """Maximum seconds for the server's answer to QUIT."""
 _BUSY = 421
 """The server closes the connection; nothing more can be sent over it (RFC 5321 section 3.8)."""
+
+
+class Enclosing(EmailMessage):
+    """A mail with files, and the same without them for a server to which it is too large."""
+
+    smaller: EmailMessage
+
+    @classmethod
+    def of(cls, mail: EmailMessage, smaller: EmailMessage) -> Enclosing:
+        """`mail`, with that one beside it."""
+        made = cls(mail.policy)
+        vars(made).update(vars(mail))
+        made.smaller = smaller
+        return made
 
 
 class Mailer:
@@ -66,11 +82,21 @@ class Mailer:
                 smtp.close()
 
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> SendResult:
-        """Offer `message` to the server for `recipients`, once.
+        """Offer `message` to the server for `recipients`, once; again without its files if it is refused as too large.
 
         Raises:
             ValueError: the message or an address can't be sent by SMTP.
         """
+        smaller = message.smaller if isinstance(message, Enclosing) else None
+        result = self._sent(message, recipients, has_smaller=smaller is not None)
+        large = [one for one, refusal in result.refused.items() if refusal.too_large]
+        if smaller is None or not large:
+            return result
+        again = self._sent(smaller, large, has_smaller=False)
+        refused = {one: refusal for one, refusal in result.refused.items() if not refusal.too_large}
+        return replace(again, accepted=(*result.accepted, *again.accepted), refused=refused | dict(again.refused))
+
+    def _sent(self, message: EmailMessage, recipients: Sequence[str], *, has_smaller: bool) -> SendResult:
         content = message.as_bytes(policy=message.policy.clone(linesep="\r\n"))
         if self._smtp is not None and not self._alive(self._smtp):
             self._drop()
@@ -81,7 +107,7 @@ class Mailer:
             self._drop()
             return SendResult(down=self._fault(error))
         try:
-            return self._offer(smtp, content, recipients)
+            return self._offer(smtp, content, recipients, has_smaller=has_smaller)
         except Exception:
             self._drop()
             raise
@@ -122,6 +148,7 @@ class Mailer:
             settings.smtp_host,
             settings.smtp_port,
             self._dialogue,
+            name=greeting(settings.smtp_helo, self._sender),
             tls=context if settings.smtp_security == "tls" else None,
             lookup=self._lookup,
         )
@@ -156,7 +183,7 @@ class Mailer:
             self._smtp.close()
         self._smtp = None
 
-    def _offer(self, smtp: Connection, content: bytes, recipients: Sequence[str]) -> SendResult:
+    def _offer(self, smtp: Connection, content: bytes, recipients: Sequence[str], *, has_smaller: bool) -> SendResult:
         """Send MAIL, RCPT for each recipient, and DATA. `sendmail` would give up every recipient after one lost line.
 
         A connection lost at RCPT counts against these recipients, not against the server, because an address that
@@ -164,6 +191,10 @@ class Mailer:
         """
         try:
             smtp.ehlo_or_helo_if_needed()
+            # Without a smaller one the server decides: it may take more than it says.
+            if has_smaller and len(content) > (most := _most_bytes(smtp)):
+                why = f"the mail has {len(content):,} bytes, of which {self._server} takes {most:,}"
+                return SendResult(refused=dict.fromkeys(recipients, Refusal(why, permanent=True, too_large=True)))
             code, answer = smtp.mail(self._envelope_sender(recipients))
         except (smtplib.SMTPException, OSError) as error:
             why = self._fault(error)
@@ -213,7 +244,10 @@ class Mailer:
             return SendResult(accepted, refused)
         if code == _BUSY:
             self._drop()
-        reason = Refusal(_answer(code, answer), _is_no(code) and not _SENDER.search(_bytes(answer)))
+        too_large = _is_no(code) and _is_of_size(code, _bytes(answer))
+        reason = Refusal(
+            _answer(code, answer), _is_no(code) and not _SENDER.search(_bytes(answer)), too_large=too_large
+        )
         return SendResult(refused=refused | dict.fromkeys(accepted, reason), broken=code == _BUSY)
 
 
@@ -262,6 +296,18 @@ def _is_of_us(code: int, answer: bytes | str) -> bool:
     if status := _STATUS.match(text):
         return bool(_OF_US.fullmatch(status[1]))
     return code not in _ADDRESS_CODES or bool(_WORDS_OF_US.match(text))
+
+
+def _is_of_size(code: int, answer: bytes) -> bool:
+    """Whether a refusal of the content may be about its size (RFC 3463: 5.2.3, 5.3.4; RFC 5321: 552)."""
+    status = _STATUS.match(answer)
+    return status[1] in (b"5.2.3", b"5.3.4") if status else code == 552
+
+
+def _most_bytes(smtp: Connection) -> float:
+    """The size of mails up to which the server takes them, as it says in its greeting (RFC 1870)."""
+    stated = smtp.esmtp_features.get("size", "")
+    return float(stated) if stated.isascii() and stated.isdigit() and int(stated[:20]) else math.inf
 
 
 def _bytes(answer: bytes | str) -> bytes:

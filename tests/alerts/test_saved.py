@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from alerts.query import to_query
 from alerts.saved import SavedSearches
 from delivery.channels.registry import parse_address
 from newswatch.alert import SavedSearch, TagFilter
-from newswatch.errors import ConfigError, NewswatchError, QueryError
+from newswatch.errors import ChangedMeanwhileError, ConfigError, NewswatchError, QueryError
 from store.names import Names
 from tests.alerts.press import a_search
 from tests.factories import NOW
@@ -208,6 +210,42 @@ def test_enabled_are_those_to_be_matched(saved: SavedSearches) -> None:
 
 
 @pytest.mark.slow
+def test_nobody_overwrites_what_he_has_not_seen(saved: SavedSearches) -> None:
+    first = saved.create(a_search("ports", "harbour"), by="ann", now=NOW)
+    assert saved.create(a_search("ports", "harbour"), by="ann", now=NOW) == first, "a request that was repeated"
+    with pytest.raises(ChangedMeanwhileError, match="another name"):
+        saved.create(a_search("ports", "quay"), by="bob", now=NOW)
+    second = saved.replace(first, replace(first, query="quay"), by="bob", now=NOW)
+    assert saved.replace(first, replace(first, query="quay"), by="bob", now=NOW) == second, "a repeated request"
+    with pytest.raises(ChangedMeanwhileError, match="changed by somebody else"):
+        saved.replace(first, replace(first, query="pier"), by="ann", now=NOW)
+    muted = saved.change("ports", lambda was: replace(was, mute_until=NOW), by="ann", now=NOW)
+    assert (muted.query, muted.version) == ("quay", 3)
+    saved.delete("ports", by="ann")
+    with pytest.raises(ChangedMeanwhileError, match="deleted meanwhile"):
+        saved.replace(muted, replace(muted, query="pier"), by="ann", now=NOW)
+    with pytest.raises(NewswatchError, match="no saved search"):
+        saved.change("ports", lambda was: was, by="ann", now=NOW)
+    assert saved.all() == ()
+
+
+def test_of_two_who_create_one_search_at_once_the_second_is_refused(saved: SavedSearches) -> None:
+    both_looked = threading.Barrier(2)
+
+    def create(name: str) -> str:
+        both_looked.wait(60)
+        try:
+            return saved.create(a_search("ports", name), by=name, now=NOW).query
+        except ChangedMeanwhileError:
+            return "refused"
+
+    with ThreadPoolExecutor(2) as two:
+        results = sorted(two.map(create, ("harbour", "quay")))
+    assert results in (["harbour", "refused"], ["quay", "refused"])
+    assert saved.get("ports").query in results
+    assert saved.get("ports").version == 1
+
+
 def test_unknown_ones_are_named(saved: SavedSearches) -> None:
     with pytest.raises(NewswatchError, match=r"'ice'.*newswatch alerts list"):
         saved.get("ice")

@@ -22,6 +22,7 @@ from cli import alerts as commands
 from cli import main, output, trying
 from delivery.mailbox import Mailboxes
 from delivery.outbox import Outbox
+from ingest.urls import known_id
 from newswatch.alert import Match, SavedSearch, TagFilter
 from newswatch.article import Tag
 from newswatch.errors import StoreError
@@ -333,6 +334,12 @@ def test_ack_keeps_a_story_from_a_reader(run: Run, press: Press, es: Elasticsear
     assert run("alerts", "ack", "https://herald.example/1", "--to", "ann@reader.example").exit_code == 0
     assert a_story(1).story_id in Mailboxes(es, names).get("ann@reader.example").acknowledged
     assert run("alerts", "ack", "https://herald.example/9", "--to", "ann@reader.example").exit_code != 0
+    # Stored when `srsltid` was not known to track yet.
+    former = "https://herald.example/2?srsltid=7"
+    one = replace(a_story(2, first_seen=NOW), id=known_id(former), url=former, story_id="a former one")
+    press.publish(one, now=NOW)
+    assert run("alerts", "ack", former, "--to", "ann@reader.example").exit_code == 0
+    assert "a former one" in Mailboxes(es, names).get("ann@reader.example").acknowledged
 
 
 def test_latency_and_quality(run: Run, press: Press, es: Elasticsearch, names: Names) -> None:

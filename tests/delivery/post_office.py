@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,10 @@ class PostOffice:
     taken: list[Received] = field(default_factory=list)
     offers: dict[str, int] = field(default_factory=dict)
     connections: int = 0
+    greetings: list[str] = field(default_factory=list)
+    """The names that clients gave, in order."""
+    size: int | None = None
+    """The size of mails that it says it takes at most; None: as it is."""
     port: int = 0
 
     @property
@@ -60,6 +65,9 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         self._office.connections += 1
+        self._office.greetings.append(hostname)
+        if self._office.size is not None:
+            responses = [re.sub(r"SIZE \d+", f"SIZE {self._office.size}", line) for line in responses]
         session.host_name = hostname
         return responses
 

@@ -186,3 +186,19 @@ def plain(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part
     return str(part.get_content())
+
+
+@pytest.mark.slow
+def test_a_briefing_that_is_too_large_for_the_server_comes_without_its_pdf(
+    es: Elasticsearch, names: Names, posted: Settings, office: PostOffice
+) -> None:
+    press = Press(es, names)
+    SavedSearches(es, names).save(a_search("ice", "glacier", schedule=TIMES), by="test", now=NOW)
+    publish(press, a_story(1), at=0)
+    office.on_data = lambda recipient, before: None if before else "552 5.3.4 Message size exceeds fixed limit"
+    assert deliver(es, names, posted, now=SEVEN).sent == 1
+    (mail,) = office.messages
+    assert list(mail.iter_attachments()) == []
+    told = " ".join(plain(mail).split())
+    assert "briefing-2026-03-04.pdf is left out: the mail server takes no mail of that size." in told
+    assert deliver(es, names, posted, now=SEVEN + HOUR).sent == 0, "nothing is repeated"

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ingest import import_files
 from ingest.archive import Archive
 from ingest.given import GivenError, imported, pushed
 from ingest.import_files import Item
+from ingest.urls import known_id
 from newswatch.article import Source
 from newswatch.as_json import json_line
 from tests.factories import NOW, TEXT, TITLE, a_source, stored_article
@@ -51,6 +53,14 @@ def test_our_own_export_comes_back_as_it_was() -> None:
     assert read.provenance.extractor == "import test 1"
     assert read.provenance.fetched_at == was.provenance.fetched_at
     assert (read.story_id, read.tags, read.placed_at) == ("", (), None), "these are made anew"
+
+
+def test_an_export_keeps_the_address_by_which_an_article_was_known() -> None:
+    former = f"{URL}?srsltid=7"
+    was = replace(stored_article(), id=known_id(former), url=former)
+    read = imported(json.loads(json_line(was)), now=NOW)
+    assert (read.id, read.url) == (was.id, former)
+    assert imported(given(url=former), now=NOW).url == URL, "of what nobody has known yet"
 
 
 def test_the_least_is_an_address_and_a_title() -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from jobs.pull.linkless import is_other_news
+from ingest.urls import canonicalize, known_id
+from jobs.pull.linkless import has_slot, is_other_news, placed
+from jobs.pull.polled import Candidate, Fresh
+from newswatch.article import Article
+from newswatch.entry import Entry
 from tests.factories import an_article
 
 SIRENS = "Sirens at the harbour", "The frigate cast off before dawn, dock workers said."
@@ -25,6 +31,10 @@ EDITS = [
     (("Five dead in Riga", "An explosion shook the port."), ("Seven dead in Riga", "An explosion shook the port.")),
     (("北约在里加开会", "各国部长周五抵达。"), ("北约里加会议推迟", "各国部长周六抵达。")),
     (("!!!", ""), ("Sirens at the harbour", "")),
+    (
+        ("Alert: drones over Riga", "Airport closed."),
+        ("Alert: Riga warned", "Drones crossed from Belarus, soldiers say."),
+    ),
     (SIRENS, ("", "")),
 ]
 
@@ -34,3 +44,36 @@ def test_other_news_shares_hardly_a_word(is_other: bool, pair: tuple[tuple[str, 
     was, seen = (replace(an_article(title=title, text=text), summary="") for title, text in pair)
     assert is_other_news(seen, was) is is_other
     assert is_other_news(was, seen) is is_other
+
+
+def a_candidate(article: Article, link: str | None = None, *, again: bool = False) -> Candidate:
+    polled: Any = None
+    return Candidate(
+        Fresh(polled, Entry("flash", link, article.title, article.summary, article.text), None, again=again), article
+    )
+
+
+def flash(told: tuple[str, str], url: str) -> Article:
+    name = known_id(url)
+    return replace(an_article(title=told[0], text=told[1]), id=name, url=url, story_id=name, summary="")
+
+
+@pytest.mark.parametrize("url", ["https://a.example/rss?entry=flash", "https://a.example/flash"])
+def test_other_news_has_an_address_of_its_own_that_is_the_same_each_time(url: str) -> None:
+    was, vaccine, minister = flash(SIRENS, url), flash(OTHER[0][1], url), flash(OTHER[1][1], url)
+    stored = {was.id: was}
+    first, again, third = (placed(a_candidate(one), stored).article for one in (vaccine, vaccine, minister))
+    assert first is not None
+    assert again is not None
+    assert third is not None
+    assert first == again, "a run that is repeated before its record is written makes no second one"
+    assert len({was.id, first.id, third.id}) == 3
+    assert first.url == canonicalize(first.url)
+    assert "newswatch-text" in dict(parse_qsl(urlsplit(first.url).query)), "as a parameter of its own"
+
+
+def test_an_entry_with_a_link_or_whose_page_alone_is_read_again_is_not_told_by_its_words() -> None:
+    article = flash(SIRENS, "https://a.example/flash")
+    assert has_slot(a_candidate(article))
+    assert not has_slot(a_candidate(article, "https://a.example/flash"))
+    assert not has_slot(a_candidate(article, again=True))

@@ -159,6 +159,8 @@ BROKEN: dict[str, tuple[dict[str, Any], tuple[str, ...], bool]] = {
     "second way": ({"operator_url": None}, ("operator_url",), False),
     "catcher": ({"smtp_host": "127.0.0.1", "smtp_port": 1025, "operator_url": None}, ("operator", "smtp_host"), False),
     "folder": ({"config_dir": Path("/nowhere")}, ("config_dir",), True),
+    "a folder that can be no name": ({"config_dir": PEM}, ("config_dir",), True),
+    "an outlets' authority in place of its file": ({"fetch_ca_certs": PEM}, ("fetch_ca_certs",), True),
 }
 
 

@@ -39,7 +39,7 @@ from tests.broken_slice import broken_slice
 from tests.factories import NOW, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
-from tests.web.conftest import Page
+from tests.web.conftest import ALERTS, Page
 from tests.web.hard import CORRECTED, stock_hard
 from transforms.encoder import Encoder
 from transforms.meaning import with_meaning
@@ -557,7 +557,8 @@ def test_muting_switching_and_changing_make_versions(page: Page, client: TestCli
     post(client, "/news/searches/nato/switch", to="off")
     assert not saved.get("nato").enabled
     assert "Mute NATO" not in client.get("/news/searches").text, "one that is off sends nothing to mute"
-    fields = {"name": "NATO", "tag:nato": "mention", "recipients": "ann@example.org bob@example.org"}
+    seen = sent(client.get("/news/searches/nato").text)["was"]
+    fields = {"name": "NATO", "tag:nato": "mention", "recipients": "ann@example.org bob@example.org", "was": seen}
     assert post(client, "/news/searches/nato", do="save", **fields).status_code == 303
     assert saved.get("nato").recipients == ("ann@example.org", "bob@example.org")
     assert [change.replaced_by for change in saved.history("nato")] == ["ann"] * 4
@@ -618,6 +619,61 @@ def test_all_that_a_saved_search_has_can_be_set_and_comes_back_into_the_form(pag
     again = {**fields, **sent(html)}
     assert post(client, "/news/searches/baltic-silence", do="save", **again).status_code == 303
     assert SavedSearches(page.context.es, page.context.names).get("baltic-silence").version == 1  # nothing has changed
+
+
+def test_a_search_that_the_file_names_no_more_is_told_with_what_to_do(page: Page, client: TestClient) -> None:
+    told = "is not in config/alerts.yaml any more, and mails as before: <code>newswatch alerts edit nato --off</code>"
+    assert told not in client.get("/news/searches").text
+    path = page.context.settings.config_dir / "alerts.yaml"
+    path.write_text(ALERTS.replace("id: nato", "id: nato-2"))
+    for place in ("searches", "searches/nato"):
+        assert told in client.get(f"/news/{place}").text, place
+    assert told not in client.get("/news/searches/nato-2").text
+    path.write_text("alerts: [{id: x}]")
+    assert told not in client.get("/news/searches").text, "a part can't be read: it may be the one"
+    path.write_text("alerts: []")
+    assert told in client.get("/news/searches").text
+    post(client, "/news/searches/nato/mute", **{"for": "1 hour"})
+    assert told not in client.get("/news/searches").text, "a user keeps it"
+
+
+def test_two_editors_of_one_search_overwrite_nothing_of_each_other(page: Page, client: TestClient) -> None:
+    saved = SavedSearches(page.context.es, page.context.names)
+    fields = {"name": "Ports", "query": "AWACS", "recipients": "ann@example.org", "do": "save"}
+    assert post(client, "/news/searches/new", **fields).status_code == 303
+    opened = {**sent(client.get("/news/searches/ports").text), "do": "save"}
+    tried = post(client, "/news/searches/ports", **opened | {"do": "try", "query": "harbour"})
+    assert sent(tried.text)["was"] == opened["was"]
+    post(client, "/news/searches/ports/mute", **{"for": "1 day"})
+    page.visitor.name = "bob"
+    theirs = opened | {"recipients": "ann@example.org, bob@example.org", "note": "and Bob"}
+    assert post(client, "/news/searches/ports", **theirs).status_code == 303
+    page.visitor.name = "ann"
+    mine = opened | {"query": "AWACS NATO", "note": ""}
+    late = post(client, "/news/searches/ports", **mine)
+    assert late.status_code == 409
+    assert "Somebody has changed this search since you opened it" in late.text
+    assert re.search(r"<p>bob, .*?<ins>ann@example.org, bob@example.org</ins>", late.text, re.DOTALL)
+    assert saved.get("ports").query == "AWACS"
+    both = sent(late.text)
+    assert (both["query"], both["recipients"].split(), both["note"]) == (
+        "AWACS NATO",
+        ["ann@example.org", "bob@example.org"],
+        "and Bob",
+    )
+    assert post(client, "/news/searches/ports", **opened | both).status_code == 303
+    assert post(client, "/news/searches/ports", **opened | both).status_code == 303, "the same form, sent twice"
+    now = saved.get("ports")
+    assert (now.query, now.note, len(now.recipients), now.mute_until) == (
+        "AWACS NATO",
+        "and Bob",
+        2,
+        NOW.replace(day=5),
+    )
+    never_opened = {name: value for name, value in mine.items() if name != "was"}
+    assert post(client, "/news/searches/ports", **never_opened).status_code == 409
+    saved.delete("ports", by="bob")
+    assert post(client, "/news/searches/ports", **mine).status_code == 404
 
 
 def test_every_kind_is_offered_tried_and_listed(client: TestClient) -> None:

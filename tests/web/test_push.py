@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
+from ingest import urls
 from jobs.context import Context
 from jobs.match import match
 from newswatch.alert import SavedSearch, TagFilter
@@ -104,6 +105,22 @@ def test_what_is_pushed_is_tagged_indexed_matched_and_mailed_once(door: Door) ->
     assert len(Outbox(here.es, here.names).latest("nato", 10)) == mails, "an edit of the same story is not mailed again"
     log = here.audit
     assert log.check().faults == ()
+
+
+def test_an_address_stored_with_what_was_later_known_to_track_stays_its_article_s(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = given("former", url="https://courier.example/former?srsltid=7")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        urls._canonical_cached.cache_clear()
+        (before,) = door.send(tracked).json()["items"]
+    urls._canonical_cached.cache_clear()
+    assert before["url"].endswith("?srsltid=7")
+    (after,) = door.send(tracked | {"text": TEXT + " Nobody left early."}).json()["items"]
+    assert (after["outcome"], after["id"]) == ("updated", before["id"])
+    (new,) = door.send(given("new", url="https://courier.example/new?srsltid=7")).json()["items"]
+    assert new["url"] == "https://courier.example/new"
 
 
 def test_a_request_that_is_sent_again_gets_its_answer(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:

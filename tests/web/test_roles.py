@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from alerts.saved import SavedSearches
 from newswatch.problems import Problem
@@ -28,6 +30,13 @@ def client(page: Page) -> TestClient:
     return visitor
 
 
+def change(client: TestClient, path: str, **fields: str) -> Response:
+    """Open the form of a saved search, and send it with these fields."""
+    seen = re.search(r'name="was" value="([^"]+)"', client.get(path).text)
+    assert seen
+    return post(client, path, **FIELDS | fields | {"was": seen[1]})
+
+
 def searches(page: Page) -> SavedSearches:
     return SavedSearches(page.context.es, page.context.names)
 
@@ -36,12 +45,12 @@ def test_an_analyst_keeps_searches_of_his_own_that_mail_to_him_alone(page: Page,
     assert post(client, "/news/searches/new", **FIELDS).status_code == 303
     assert (searches(page).get("baltic").owner, searches(page).get("baltic").recipients) == ("ann", (ANN,))
     assert post(client, "/news/searches/baltic/mute", **{"for": "1 day"}).status_code == 303
-    stranger = post(client, "/news/searches/baltic", **FIELDS | {"recipients": f"{ANN}, eve@elsewhere.example"})
+    stranger = change(client, "/news/searches/baltic", recipients=f"{ANN}, eve@elsewhere.example")
     assert stranger.status_code == 403
     assert "an editor may add eve@elsewhere.example" in stranger.text
     added = replace(searches(page).get("baltic"), recipients=(ANN, "bob@ministry.example"))
     searches(page).save(added, by="an editor")
-    kept = post(client, "/news/searches/baltic", **FIELDS | {"recipients": f"bob@ministry.example {ANN.upper()}"})
+    kept = change(client, "/news/searches/baltic", recipients=f"bob@ministry.example {ANN.upper()}")
     assert kept.status_code == 303, "whom an editor added may stay, and letters' case is no other address"
     assert post(client, "/news/searches/baltic/delete").status_code == 303
 
@@ -76,7 +85,7 @@ def test_an_analyst_has_no_endless_number_of_searches(
 
 def test_an_editor_changes_what_is_mailed_and_sees_no_mail_of_others(page: Page, client: TestClient) -> None:
     page.visitor.role = Role.EDITOR
-    assert post(client, "/news/searches/nato", **FIELDS | {"recipients": "eve@elsewhere.example"}).status_code == 303
+    assert change(client, "/news/searches/nato", recipients="eve@elsewhere.example").status_code == 303
     assert client.get("/news/feeds/courier/edit").status_code == 200
     problem = Problem("mail", "m", "why", document={"link": "secret"})
     quarantine = Quarantine(page.context.es, page.context.names)

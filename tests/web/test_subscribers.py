@@ -14,6 +14,7 @@ from delivery.address_book import AddressBook
 from delivery.links import signing_keys
 from delivery.mailbox import Mailboxes
 from embedded.stack_files import mail_folder
+from newswatch.errors import ChangedMeanwhileError
 from newswatch.sealing import Sealer
 from tests.delivery.channels.receivers import Receiver, as_json, serving
 from tests.delivery.post_office import open_post_office
@@ -105,7 +106,9 @@ def test_a_new_mail_address_of_the_form_is_asked_first(page: Page, hook: Receive
         page.visitor.address = "ann@reader.example"
         to = "ann@reader.example new@reader.example"
         assert send(client, "searches/new", name="Ice", query="glacier", recipients=to, do="save").status_code == 303
-        assert send(client, "searches/ice", name="Ice", query="glacier", recipients=to, do="save").status_code == 303
+        found = re.search(r'name="was" value="([^"]+)"', client.get("/news/searches/ice").text)
+        again = {"name": "Ice", "query": "glacier", "recipients": to, "note": "more", "was": found[1] if found else ""}
+        assert send(client, "searches/ice", **again, do="save").status_code == 303
         assert len(office.to("new@reader.example")) == 1
         assert office.to("ann@reader.example") == []
         for do in ("remove", "replay"):
@@ -139,6 +142,36 @@ def test_a_person_is_kept_exported_and_erased_by_its_owner_alone(page: Page, hoo
     assert send(client, "subscribers/erase", id="person:ann", again="person:ann").status_code == 303
     book = AddressBook(page.context.es, page.context.names, Sealer(signing_keys(page.context.settings)))
     assert book.subscriber("person:ann") is None
+
+
+def test_two_windows_of_one_person_overwrite_nothing(page: Page, hook: Receiver) -> None:
+    client = client_of(page, hook)
+    person = {"id": "person:ann", "routes": "ann@reader.example", "zone": "UTC"}
+    assert send(client, "subscribers/people", **person).status_code == 303
+    again = send(client, "subscribers/people", **person | {"routes": "other@reader.example"})
+    assert (again.status_code, "There is person:ann already" in again.text) == (400, True)
+    assert "other@reader.example" in again.text, "what was typed stays"
+    found = re.search(r'name="was" value="([^"]+)"', client.get("/news/subscribers").text)
+    assert found
+    seen = person | {"was": found[1]}
+    first = send(client, "subscribers/people", **seen | {"routes": "ann@reader.example 08:00-18:00"})
+    assert first.status_code == 303
+    late = send(client, "subscribers/people", **seen | {"routes": "ann@reader.example weekdays"})
+    assert late.status_code == 400
+    assert "its routes are now: ann@reader.example 08:00-18:00" in late.text
+    assert "ann@reader.example weekdays</textarea>" in late.text
+    book = AddressBook(page.context.es, page.context.names, Sealer(signing_keys(page.context.settings)))
+    stored = book.subscriber("person:ann")
+    assert stored is not None
+    assert stored.routes[0].start is not None
+    assert send(client, "subscribers/people", id="person:ann", do="remove").status_code == 303
+    gone = send(client, "subscribers/people", **seen)
+    assert "person:ann was removed in another window" in gone.text
+    assert book.subscriber("person:ann") is None
+    book.create(stored)
+    book.save(replace(stored, name="Ann Lee"))
+    with pytest.raises(ChangedMeanwhileError):
+        book.replace(stored, replace(stored, zone="Europe/Riga"))
 
 
 def test_nobody_takes_over_a_removed_group_that_others_searches_name(page: Page, hook: Receiver) -> None:
