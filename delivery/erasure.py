@@ -126,16 +126,16 @@ class Erasure:
         """
         ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
         emptied = without_routes(self._book.all(), ids)
-        gone = (*ids, *emptied)  # a saved search that named who has no route left would fail with each story
+        named = (*ids, *emptied)  # a saved search that named who has no route left would fail with each story
         # Under the name that stays, so that the log names nobody.
-        changed = ", ".join(searches.named_by(self._es, self._names, gone))
+        changed = ", ".join(searches.named_by(self._es, self._names, named))
         deed = Deed(by, "person erased", pseudonym, details=f"out of the saved searches {changed}" if changed else "")
         AuditLog(self._es, self._names).record(deed)
         had = set(filter(self._has_mailbox, ids))
         for address in ids:  # first, so that nothing is sent meanwhile
             hold(self._es, self._names, address, now)
-        for saved_search_id in searches.named_by(self._es, self._names, gone):
-            searches.remove(self._es, self._names, saved_search_id, gone)
+        for saved_search_id in searches.named_by(self._es, self._names, named):
+            searches.remove(self._es, self._names, saved_search_id, named)
             counts["saved searches"] += 1
         counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
         # Matching, or a join, may have read the searches and deliveries before, and have written the person once more.
