@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -53,8 +53,8 @@ class Erasure:
     def ids_of(self, who: str) -> tuple[str, ...]:
         """Under which recipients the person is known: `person:NAME` and the addresses of its routes, or `who` alone.
 
-        An address that another person's routes name too is theirs as well, and is left out; so is a webhook or chat
-        that is shared, or that a group names.
+        An address that another person's routes name too, in any spelling, is theirs as well, and is left out; so is a
+        webhook or chat that is shared, or that a group names.
         """
         person = self._book.subscriber(who) if who.startswith(f"{PERSON}:") else None
         if person is None:
@@ -62,9 +62,13 @@ class Erasure:
         entries = self._book.all()
         others = [entry for entry in entries if isinstance(entry, Subscriber) and entry.id != who]
         of_others = {
-            route.to for other in others for route in other.routes if other.kind == "person" or ":" in route.to
+            route.to.casefold()
+            for other in others
+            for route in other.routes
+            if other.kind == "person" or ":" in route.to
         } | {entry.id for entry in entries if isinstance(entry, Address) and entry.shared}
-        return self._spellings((who, *dict.fromkeys(r.to for r in person.routes if r.to not in of_others)))
+        own = (route.to for route in person.routes if route.to.casefold() not in of_others)
+        return self._spellings((who, *dict.fromkeys(own)))
 
     def _spellings(self, ids: Sequence[str]) -> tuple[str, ...]:
         """The ids, and the other spellings by case under which a mail address is known: they are one person's."""
@@ -121,15 +125,17 @@ class Erasure:
             StoreError: Elasticsearch did not take all, or matching goes on for long; erase again.
         """
         ids, pseudonym, counts = self.ids_of(who), f"{ERASED}-{secrets.token_hex(6)}", Counter[str]()
+        emptied = without_routes(self._book.all(), ids)
+        named = (*ids, *emptied)  # a saved search that named who has no route left would fail with each story
         # Under the name that stays, so that the log names nobody.
-        changed = ", ".join(searches.named_by(self._es, self._names, ids))
+        changed = ", ".join(searches.named_by(self._es, self._names, named))
         deed = Deed(by, "person erased", pseudonym, details=f"out of the saved searches {changed}" if changed else "")
         AuditLog(self._es, self._names).record(deed)
         had = set(filter(self._has_mailbox, ids))
         for address in ids:  # first, so that nothing is sent meanwhile
             hold(self._es, self._names, address, now)
-        for saved_search_id in searches.named_by(self._es, self._names, ids):
-            searches.remove(self._es, self._names, saved_search_id, ids)
+        for saved_search_id in searches.named_by(self._es, self._names, named):
+            searches.remove(self._es, self._names, saved_search_id, named)
             counts["saved searches"] += 1
         counts["deliveries"] = self._scrub_deliveries(ids, pseudonym, now)
         # Matching, or a join, may have read the searches and deliveries before, and have written the person once more.
@@ -140,9 +146,7 @@ class Erasure:
                 hold_turn()
         counts["verdicts"] = self._scrub_labels(ids, pseudonym)
         counts["problems"] = self._forget(self._names.quarantine, {"terms": {"subject": list(ids)}})
-        emptied = self._leave_groups(ids, counts)
-        for saved_search_id in searches.named_by(self._es, self._names, emptied) if emptied else ():
-            searches.remove(self._es, self._names, saved_search_id, emptied)
+        counts["groups"] = self._leave_groups(ids, emptied)
         for address in reversed(ids):  # the person last, by whom the addresses are found
             gone = self._delete(self._names.mailboxes, address)
             counts["mailboxes"] += gone if address in had else 0
@@ -202,26 +206,18 @@ class Erasure:
         self._es.indices.refresh(index=self._names.labels)
         return len(found)
 
-    def _leave_groups(self, ids: Collection[str], counts: Counter[str]) -> set[str]:
-        """Take the person out of the routes of others; who has none left is deleted, and leaves others' routes, too.
+    def _leave_groups(self, ids: Collection[str], emptied: Sequence[str]) -> int:
+        """Take the person, and those who are left without a route, out of the routes of others, and delete the latter.
 
-        Returns those who were deleted: saved searches that name them would fail with each story.
+        Who names another one is deleted before them, so that both are found again if the erasure breaks off.
         """
-        gone, emptied = {*ids}, set[str]()
-        while gone:
-            left, gone = gone, set()
-            for entry in self._book.all():
-                if isinstance(entry, Address) or entry.id in ids or not any(r.to in left for r in entry.routes):
-                    continue
-                routes = tuple(route for route in entry.routes if route.to not in left)
-                if routes:
-                    self._book.save(replace(entry, routes=routes))
-                else:
-                    self._book.delete(entry.id)
-                    gone.add(entry.id)
-                counts["groups"] += 1
-            emptied |= gone
-        return emptied
+        gone, left = {*ids, *emptied}, 0
+        for entry in self._book.all():
+            if isinstance(entry, Address) or entry.id in gone or not any(route.to in gone for route in entry.routes):
+                continue
+            self._book.save(replace(entry, routes=tuple(route for route in entry.routes if route.to not in gone)))
+            left += 1
+        return left + sum(self._book.delete(each) for each in reversed(emptied))
 
     def _forget(self, index: str, query: Document) -> int:
         self._es.indices.refresh(index=index)
@@ -234,6 +230,16 @@ class Erasure:
 
 def _shown(entry: Address | Subscriber) -> Document:
     return {name: value for name, value in document(entry).items() if name not in _SECRET}
+
+
+def without_routes(entries: Iterable[Address | Subscriber], ids: Collection[str]) -> tuple[str, ...]:
+    """The people and groups whose routes all lead to `ids`, or to others of them, who come first. Pure."""
+    left = [entry for entry in entries if isinstance(entry, Subscriber) and entry.routes and entry.id not in ids]
+    gone, found = {*ids}, list[str]()
+    while more := [entry.id for entry in left if entry.id not in gone and all(r.to in gone for r in entry.routes)]:
+        gone |= {*more}
+        found += more
+    return tuple(found)
 
 
 def scrubbed(outcome: Outcome, pseudonym: str, now: datetime) -> Outcome:

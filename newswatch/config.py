@@ -50,6 +50,17 @@ class _UniqueKeys(SafeConstructor):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what `<<` names, but what the mapping overrides: it may be read again under another name."""
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        if len(own) == len(node.value):
+            super().flatten_mapping(node)  # the key `=`
+            return
+        super().flatten_mapping(node)
+        merged = {(key.tag, str(key.value)): (key, value) for key, value in node.value[: -len(own) or None]}
+        stated = {(key.tag, str(key.value)) for key, _ in own}
+        node.value = [*(pair for name, pair in merged.items() if name not in stated), *own]
+
 
 class _UniqueKeyLoader(_UniqueKeys, _SafeLoader):
     """Reads a whole file."""

@@ -272,16 +272,19 @@ def _is_no(code: int) -> bool:
 
 
 _STATUS: Final = re.compile(rb"\s*(5\.\d{1,3}\.\d{1,3})\b")
-_OF_US: Final = re.compile(rb"5\.7\.\d+|5\.1\.[78]|5\.2\.2|5\.3\.\d+|5\.5\.[1-9]\d*")
+_OF_US: Final = re.compile(rb"5\.7\.\d+|5\.1\.[78]|5\.2\.2|5\.3\.\d+|5\.4\.5|5\.5\.[1-9]\d*")
 """Statuses (RFC 3463) of a refusal at RCPT that are not about the recipient's address: security and policy, the
-sender's address, a full mailbox, the server itself, the protocol."""
+sender's address, a full mailbox, the server itself, how much is sent (Gmail: "daily limit exceeded"), the protocol."""
 _WORDS_OF_US: Final = re.compile(
     rb"(?!.*\b(?:unknown|no such)\b).*\b(?:relay|relaying|helo|ehlo|too many|rate limit)\b", re.IGNORECASE | re.DOTALL
 )
 _SENDER: Final = re.compile(
-    rb"\bsend ?as(?:denied)?\b|\bnot verified\b|\btoo many\b|\brate limit|\b5\.7\.6[04]\b|\b5\.1\.[78]\b", re.IGNORECASE
+    rb"\bsend ?as(?:denied)?\b|\bnot verified\b|\btoo many\b|\brate limit|"
+    rb"\b5\.7\.(?:6[04]|2[0-7])\b|\b5\.1\.[78]\b|\b5\.4\.5\b",
+    re.IGNORECASE,
 )
-"""In a refusal after DATA: it is about the sender, or how much is sent, and not about the content."""
+"""In a refusal after DATA: it is about the sender (also SPF, DKIM, DMARC and the reverse name, RFC 7372), or how much is
+sent, and not about the content."""
 _ADDRESS_CODES: Final = (550, 551, 552, 553)
 """What servers without such statuses answer about an address (RFC 5321, 4.2.3)."""
 

@@ -101,15 +101,12 @@ def is_guessed(mappings: dict[str, Any]) -> bool:
 
 
 def _grow(es: Elasticsearch, names: Names) -> None:
-    """Add the fields that the slices lack, so that new articles can have them.
+    """Add the fields that the slices lack, so that new articles can have them; also those that are being made.
 
     An index never gets another analyzer: the words of a language that was added later are in it as written.
     """
-    slices = es.options(ignore_status=404).indices.get(index=names.articles, features="mappings,settings")
-    if slices.meta.status == 404:
-        return
-    for index, slice_ in slices.body.items():
-        if lacking := missing(ARTICLE, slice_["mappings"].get("properties", {})):
+    for index, slice_ in es.indices.get(index=names.slices, features="mappings,settings").body.items():
+        if names.parse_slice(index) and (lacking := missing(ARTICLE, slice_["mappings"].get("properties", {}))):
             analyzers = slice_["settings"]["index"].get("analysis", {}).get("analyzer", {})
             es.indices.put_mapping(index=index, properties=analyzed_by(analyzers, lacking))
 

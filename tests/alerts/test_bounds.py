@@ -131,6 +131,19 @@ def test_a_key_given_twice_costs_its_own_item(tmp_path: Path) -> None:
         load_alerts(path, parse_address)
 
 
+def test_a_value_that_overrides_what_it_merges_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(
+        "alerts:\n"
+        "- {id: a, name: A, recipients: [a@b.c], tags: [&t {tag: nato, level: main}, &u {<<: *t, tag: attacks}]}\n"
+        "- {id: b, name: B, recipients: [a@b.c], tags: [*u]}\n"
+        "- {id: c, name: C, recipients: [a@b.c], tags: [{<<: [*t, *u], level: passing, level: main}]}\n"
+    )
+    searches, (fault,) = read_alerts(path, parse_address)
+    assert [[tag.tag for tag in search.tags] for search in searches] == [["nato", "attacks"], ["attacks"]]
+    assert "key 'level' is given twice" in str(fault.error)
+
+
 @pytest.mark.parametrize(
     "value",
     ["!!timestamp x", "!!bool perhaps", '!!int ""', '!!float ""', "!!int x", "!!binary é", "!!set [a]", "!!omap a",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from pydantic import SecretStr
 
+from alerts import recipients
 from alerts.saved import SavedSearches
 from delivery.address_book import AddressBook, AddressError
 from delivery.channels.targets import Closed, Target
@@ -657,6 +658,51 @@ def test_who_has_no_route_left_after_an_erasure_is_named_by_nobody(desk: Desk) -
     assert more is not None
     assert [route.to for route in more.routes] == ["bob@reader.example"]
     assert (saved.get("own").recipients, saved.get("own").enabled) == ((), False)
+    assert saved.get("ice").recipients == ("bob@reader.example",)
+
+
+@pytest.mark.slow
+def test_an_address_of_another_person_in_another_spelling_is_not_erased(desk: Desk) -> None:
+    shared = "desk@reader.example"
+    desk.book.save(a_person(Route(shared.capitalize()), Route(ANN)))
+    desk.book.save(a_person(Route(shared), name="bob"))
+    erasure = Erasure(desk.press.es, desk.press.names, desk.book)
+    assert erasure.ids_of("person:ann") == ("person:ann", ANN)
+    erasure.erase("person:ann", desk.now, by="ann")
+    bob = desk.book.subscriber("person:bob")
+    assert bob is not None
+    assert [route.to for route in bob.routes] == [shared]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fails_at", ["saved search", "group:all", "person:ann"])
+def test_an_erasure_that_breaks_off_leaves_nobody_named_once_it_is_repeated(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, fails_at: str
+) -> None:
+    es, names, book = desk.press.es, desk.press.names, desk.book
+    saved = SavedSearches(es, names)
+    saved.save(a_search("ice", "glacier", "group:all", "bob@reader.example"), by="bob", now=desk.now)
+    book.save(a_person(Route(ANN)))
+    book.save(a_person(Route("person:ann"), name="all", kind="group"))
+    delete, remove = AddressBook.delete, recipients.remove
+
+    def deleted(self: AddressBook, name: str) -> bool:
+        if name == fails_at:
+            raise StoreError("gone")
+        return delete(self, name)
+
+    def removed(es: Elasticsearch, names: Names, saved_search_id: str, who: Collection[str]) -> None:
+        if fails_at == "saved search" and "group:all" in who:
+            raise StoreError("gone")
+        remove(es, names, saved_search_id, who)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AddressBook, "delete", deleted)
+        patched.setattr(recipients, "remove", removed)
+        with pytest.raises(StoreError):
+            Erasure(es, names, book).erase(ANN, desk.now, by="ann")
+    Erasure(es, names, book).erase(ANN, desk.now, by="ann")
+    assert not book.all()
     assert saved.get("ice").recipients == ("bob@reader.example",)
 
 

@@ -114,6 +114,7 @@ CASES = [
             "552 5.2.2 mailbox full",
             "504 need fully-qualified hostname",
             "503 need MAIL first",
+            "550 5.4.5 Daily SMTP relay limit exceeded for user",
         )
     ),
     Case("answer of 100 lines", "RCPT", answers(b"550-no\r\n" * 100 + b"550 no\r\n"), "refused", "550 no no"),
@@ -143,6 +144,9 @@ CASES = [
             "550 5.7.60 Client does not have permissions to send as this sender",
             "554 Message rejected: Email address is not verified.",
             "550 5.7.0 Requested action not taken: too many emails per second",
+            "550 5.7.26 This mail has been blocked because the sender is unauthenticated.",
+            "550 5.7.25 The IP address sending this message does not have a PTR record",
+            "550 5.4.5 Daily user sending limit exceeded.",
         )
     ),
     Case("virus after the mail", "content", answers(b"554 5.7.1 blocked by a filter\r\n"), "refused", "554 5.7.1"),

@@ -159,11 +159,17 @@ def test_what_is_of_this_version_is_left_alone(
     assert upgrade(es, names, settings) == []
 
 
-@pytest.mark.usefixtures("next_version")
-def test_a_new_field_is_there_before_any_upgrade(es: Elasticsearch, names: Names, settings: Settings) -> None:
-    es.indices.create(index=f"{names.articles}-2025.01", aliases={names.articles: {}}, mappings={"dynamic": "strict"})
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_new_field_is_there_before_any_upgrade(
+    es: Elasticsearch, names: Names, settings: Settings, request: pytest.FixtureRequest, joined: bool
+) -> None:
+    """Also in a slice that another worker makes of the old template at this moment, and puts in force next."""
+    index = names.slice_of_month("2025.01")
+    es.indices.create(index=index, aliases={names.articles: {}} if joined else {})
+    assert "mood" not in es.indices.get_mapping(index=index)[index]["mappings"]["properties"]
+    request.getfixturevalue("next_version")
     setup.set_up(es, names, settings)
-    fields = es.indices.get_mapping(index=names.articles)[f"{names.articles}-2025.01"]["mappings"]["properties"]
+    fields = es.indices.get_mapping(index=index)[index]["mappings"]["properties"]
     assert fields["mood"]["type"] == "keyword"
 
 
