@@ -203,7 +203,7 @@ class _Search(Page):
             clause = most_words(asked.words, fields)
             results, near = scored._with_most(clause)
             results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
-        results = replace(results, left_out=asked.left_out)
+        results = replace(results, shortened=asked.shortened)
         return scored._filled_up(results, clause, any_word(asked, fields)), near
 
     def _filled_up(self, results: Results, has: Json, some: Json) -> Results:
