@@ -59,7 +59,10 @@ def find(server: str, query: str, size: int, sort: str, *, stories: bool, as_jso
 def watch(server: str, query: str, every_s: float, *, as_json: bool) -> None:
     """Show the articles that come in, each version once."""
     client = client_of(server)
-    cursor = client.page(query, after="now").next
+    page = client.page(query, after="now")
+    cursor = page.next
+    if page.shortened:
+        err.print(page.shortened, style="yellow", markup=False)
     err.print(f"Waiting for articles that match {query!r}; Ctrl-C stops.", markup=False)
     try:
         while True:

@@ -154,8 +154,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
     if results.relaxed:
         also = ", or mean the same" if results.similar else ""
         err.print(f"[yellow]No article has all of these words. These have some of them{also}:[/]")
-    if results.shortened:
-        err.print(f"[yellow]{escape(results.shortened)}[/]")
+    _tell_shortened(results.shortened)
     if unmeant := told(results.unmeant, by_name="vectors" in context.settings.model_fields_set):
         err.print(f"[yellow]{escape(unmeant)}[/]")
     if as_json:
@@ -186,6 +185,12 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         _show_facets(results.facets)
     _show_count(results)
     _tell_missing(results)
+
+
+def _tell_shortened(shortened: str) -> None:
+    """Say which words are not looked for, if any."""
+    if shortened:
+        err.print(f"[yellow]{escape(shortened)}[/]")
 
 
 def _tell_missing(results: Results) -> None:
@@ -278,6 +283,7 @@ def _marked(fragment: str, style: str) -> Text:
 
 
 def _export(context: Context, query: str, order: Sort, stories: bool, form: Export, file: Path | None) -> None:
+    from search.asked import shortened
     from search.export import every
 
     exported = every(context.es, context.names, query, sort=order, by_story=stories, now=context.clock())
@@ -288,6 +294,7 @@ def _export(context: Context, query: str, order: Sort, stories: bool, form: Expo
             counted = _Counted(chain([first], articles) if first else ())
             _write(context, query, form, counted, target)
             count = counted.count
+    _tell_shortened(shortened(query, context.names))
     err.print(f"[bold]{count}[/] {'stories' if stories else 'articles'} written.")
 
 
@@ -330,10 +337,12 @@ def _write(context: Context, query: str, form: Export, articles: Iterable[Articl
 
 
 def _watch(context: Context, query: str, every_s: float, as_json: bool) -> None:
+    from search.asked import shortened
     from search.query import Hit
     from search.tail import Tail
 
     tail = Tail.start(context.es, context.names, query, context.clock())
+    _tell_shortened(shortened(query, context.names))
     err.print(f"Waiting for articles that match {query!r}; Ctrl-C stops.", markup=False)
     try:
         while True:

@@ -83,6 +83,8 @@ class ArticlePage:
     """Give it back as `after`: the next page, also if there is no more now. It holds for good."""
     has_more: bool
     """Whether there is more now. If not, ask again in a while."""
+    shortened: str = ""
+    """Which words of a very long query are not looked for; empty: all are, as they are of a saved search."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,16 @@ def wording_of(parsed: Parsed, names: Names) -> Wording:
     return wording(parsed.words, senses_of(parsed.words, names.taxonomy_in_force()))
 
 
+def shortened(query: str, names: Names) -> str:
+    """What a reader is told of the words of a query that are not looked for: a sentence, or nothing.
+
+    Raises:
+        QuerySyntaxError, TooCostlyError: those of `parse`.
+    """
+    parsed = understood(query, names)
+    return wording_of(parsed, names).shortened if parsed.words else ""
+
+
 def to_query(parsed: Parsed, now: datetime, text: Json, own: Own | None = None) -> Json:
     """The whole query: the clause for its words (`required`) and its short filters.
 

@@ -51,7 +51,8 @@ class Missing:
         why = f"{named}{more}: {self.reason}" if named else self.reason
         part = f"{self.count}{of}" if self.count else "A part"
         fault = f"{part} of the index could not be searched ({why})"
-        return f"{fault}: their articles are missing here, and in every count."
+        whose = "their" if self.count > 1 else "its"
+        return f"{fault}: {whose} articles are missing here, and in every count."
 
 
 class IncompleteError(StoreError):

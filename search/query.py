@@ -22,7 +22,7 @@ from search.asked import (
     wording_of,
 )
 from search.asking import explain_refusal, first_line
-from search.by_meaning import FIRST, near, nearer_first
+from search.by_meaning import FIRST, OF_ANOTHER, near, nearer_first
 from search.filters import ADDING
 from search.first_page import MOST_ADDED, FirstPage
 from search.highlight import MARK_END, MARK_START
@@ -166,10 +166,10 @@ class _Search(Page):
         begun = replace(self, offset=0, with_facets=False, with_story=self.with_story and self.offset < self.size)
         page = begun.find()
         moved = FirstPage(self.now, page.raised, page.similar)
-        if page.unmeant or not moved.moved:
+        if not moved.moved:
             return replace(found, unmeant=page.unmeant)
         if self.offset >= self.size:
-            return self._behind(moved)
+            return replace(self._behind(moved), unmeant=page.unmeant)
         # An address that somebody typed: it begins within the first page.
         rest = replace(self, offset=self.size)._behind(moved)
         return replace(rest, hits=(*page.hits[self.offset :], *rest.hits)[: self.size])
@@ -203,7 +203,7 @@ class _Search(Page):
             clause = most_words(asked.words, fields)
             results, near = scored._with_most(clause)
             results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
-        results = replace(results, left_out=asked.left_out)
+        results = replace(results, shortened=asked.shortened)
         return scored._filled_up(results, clause, any_word(asked, fields)), near
 
     def _filled_up(self, results: Results, has: Json, some: Json) -> Results:
@@ -241,4 +241,8 @@ class _Search(Page):
         if not isinstance(meant, Meant):
             return replace(found, unmeant=meant)
         language = wording_of(self.parsed, self.names).language
-        return nearer_first(found, meant, self.size, near if found.relaxed else (), language)
+        page = nearer_first(found, meant, self.size, near if found.relaxed else (), language)
+        if page.unmeant != OF_ANOTHER or not (page.raised or page.similar):
+            return page
+        # Elasticsearch has raised the few with our vectors above all others, whose order of the words is asked for now.
+        return replace(replace(self, meant=None)._by_words()[0], unmeant=OF_ANOTHER)

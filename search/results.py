@@ -12,7 +12,6 @@ from search.marking import Opening, StandIn
 from search.meant import Meant, Unmeant
 from search.missing import Missing
 from search.story_view import StoryFacts
-from search.words import MOST_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ class Results:
     """Why the page goes by the words alone, though it was asked to go by their meaning, too; None if it does."""
     missing: Missing | None = None
     """What could not be searched, so that rows and counts lack it."""
-    left_out: int = 0
-    """Number of words that were not looked for, because a query has so many."""
+    shortened: str = ""
+    """What a reader is told of words that were not looked for, because a query has so many."""
     facets: tuple[Facet, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
 
@@ -86,14 +85,6 @@ class Results:
     def rows(self) -> int:
         """Number of rows that the words find, on all pages: articles, or stories if those were requested."""
         return self.total if self.stories is None else self.stories
-
-    @property
-    def shortened(self) -> str:
-        """What a reader is told of the words that were not looked for: a sentence, or nothing."""
-        if not self.left_out:
-            return ""
-        others = f"{self.left_out:,} others are" if self.left_out > 1 else "one other is"
-        return f"Only the first {MOST_WORDS} words are looked for, {others} not: search for the part that matters."
 
     def is_close(self, place: int) -> bool:
         """Whether the row there lacks words and yet stands among those that have all."""

@@ -62,6 +62,14 @@ class Wording:
     """Number of the words that are not looked for, because they stand behind the first `MOST_WORDS`."""
 
     @property
+    def shortened(self) -> str:
+        """What a reader is told of the words that are not looked for: a sentence, or nothing."""
+        if not self.left_out:
+            return ""
+        others = f"{self.left_out:,} others are" if self.left_out > 1 else "one other is"
+        return f"Only the first {MOST_WORDS} words are looked for, {others} not: search for the part that matters."
+
+    @property
     def languages(self) -> Mapping[str, float]:
         """Language → its likelihood, relative to the likeliest one, which has 1; empty for a text without letters."""
         return _languages_of(self.typed)

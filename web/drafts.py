@@ -231,12 +231,23 @@ def words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
+_RECIPIENT = re.compile(r".+@.+|[a-z]+:.+")
+"""An address, or what a channel has with a colon: `person:ann`."""
+
+
 def addresses(text: str) -> list[str]:
-    """The recipients that are listed, also as mail programs copy them: `Ann Lee <ann@example.org>; bob@example.org`."""
+    """The recipients that are listed, also as mail programs copy them: `Ann Lee <ann@example.org>; bob@example.org`.
+
+    What stands before `<` is a name, but for the recipients in it, which only blanks part from the name.
+    """
     found: list[str] = []
     for part in re.split(r"[,;\n]", re.sub(r'"[^"\n]*"(?=\s*<)', "", text)):
-        named = re.fullmatch(r"[^<>]*<\s*([^<>\s]+)\s*>\s*", part)
-        found += [named[1]] if named else part.split()
+        named = re.fullmatch(r"([^<>]*)<\s*([^<>\s]+)\s*>\s*", part)
+        if named is None:
+            found += part.split()
+            continue
+        before = (word.strip("'()[]") for word in named[1].split())
+        found += [word for word in before if word != named[2] and _RECIPIENT.fullmatch(word)] + [named[2]]
     return found
 
 

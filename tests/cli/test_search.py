@@ -94,7 +94,9 @@ def test_where_the_filled_part_begins_is_said(run: Run) -> None:
     assert (one["has_all_words"], one["stand_ins"]) == (False, [])
     assert json.loads(run("allies", "--json").stdout)["has_all_words"] is True
     assert "NATO ← OTAN" in run("OTAN", "-n", "1").output
-    assert "first 100 words" in run(" ".join(f"word{n}" for n in range(101))).output
+    long = " ".join(f"word{n}" for n in range(101))
+    assert "first 100 words" in run(long).stderr
+    assert "first 100 words" in run(long, "--export", "jsonl").stderr
 
 
 @pytest.mark.slow

@@ -111,7 +111,11 @@ def test_figures_of_a_story_say_that_they_are_the_least(es: Elasticsearch, press
 
 def test_an_answer_that_the_time_limit_has_cut_is_not_whole() -> None:
     missing = missing_in({"timed_out": True, "_shards": {"total": 3, "successful": 3, "failed": 0}})
-    assert "A part of the index could not be searched" in str(missing)
+    assert str(missing) == (
+        "A part of the index could not be searched (the time limit has passed):"
+        " its articles are missing here, and in every count."
+    )
+    assert "): their articles" in str(Missing(("a", "b"), 2, 3, "gone"))
 
 
 def test_a_query_that_every_slice_in_question_refuses_is_the_querys_fault() -> None:

@@ -16,7 +16,7 @@ from newswatch.errors import QueryError
 from newswatch.problems import Bulkhead, collecting
 from newswatch.settings import Settings
 from search.asking import Answer, ask_all
-from search.by_meaning import near
+from search.by_meaning import OF_ANOTHER, near
 from search.export import every
 from search.extract_filters import extract_filters
 from search.failures import Tally
@@ -206,6 +206,24 @@ def near_of_few(near: Any, meant: Meant, k: int, query: dict[str, Any], boost: f
 
 
 @slow
+def test_where_most_vectors_are_of_another_encoder_the_few_others_are_not_raised(
+    es: Elasticsearch, elasticsearch_url: str, encoder: Encoder
+) -> None:
+    names, batch = Names("older-"), a_batch()
+    set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix="older-"))
+    articles = [with_meaning(article("en", FERRY, number), encoder) for number in range(1, 31)]
+    older = [replace(one, meaning=replace(one.meaning, by="before")) for one in articles[:-3] if one.meaning]
+    ArticleStore(es, names).write([*older, *articles[-3:]], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    query = "ferry capsized storm passengers shipwreck"
+    plain, found = find(es, names, query, now=NOW), ask(es, names, query)
+    assert (found.unmeant, found.raised, found.similar, found.relaxed) == (OF_ANOTHER, (), 0, True)
+    assert [hit.article.id for hit in found.hits] == [hit.article.id for hit in plain.hits]
+    ids = [hit.article.id for page in (found, ask(es, names, query, offset=20)) for hit in page.hits]
+    assert len(ids) == len(set(ids)) == 30
+
+
+@slow
 @pytest.mark.parametrize(
     "query", ["ferry capsized storm passengers shipwreck", "ferry capsized storm passengers similar:any"]
 )
@@ -258,7 +276,8 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
 
     def too_short(meant: Meant, k: int, query: dict[str, Any], boost: float) -> dict[str, Any]:
         refused = broken == "clause" or k > MOST_ADDED
-        return near(replace(meant, vector=meant.vector[:9]) if refused else meant, k, query, boost)
+        told = replace(meant, vector=meant.vector[:9]) if refused else meant
+        return near_of_few(near, told, k, query, boost)
 
     if broken == "encoder":
         monkeypatch.setattr("search.query.meant_soon", lambda _: lambda: Unmeant("it is switched off"))
@@ -270,6 +289,10 @@ def test_a_page_that_cant_go_by_meaning_has_the_order_of_the_words_and_says_why(
     assert found.unmeant
     assert ("switched off" if broken == "encoder" else "dimension") in found.unmeant.reason
     assert failures().count == 1
+    ids = [
+        hit.article.id for page in (found, *(ask(es, names, query, offset=o) for o in (20, 40))) for hit in page.hits
+    ]
+    assert len(ids) == len(set(ids)) == 44
 
 
 @slow

@@ -42,8 +42,9 @@ def test_of_a_long_text_so_many_words_are_looked_for_and_the_others_are_counted(
     asked = wording([f"word{n}" for n in range(MOST_WORDS + 7)] + ["word1", "WORD2"])
     assert (len(asked.words), asked.words[-1], asked.left_out) == (MOST_WORDS, f"word{MOST_WORDS - 1}", 7)
     assert wording(asked.words).left_out == 0
-    assert "100 words are looked for, 7 others are not" in Results(0, (), 0, left_out=7).shortened
-    assert "one other is not" in Results(0, (), 0, left_out=1).shortened
+    assert "100 words are looked for, 7 others are not" in asked.shortened
+    assert "one other is not" in wording([f"word{n}" for n in range(MOST_WORDS + 1)]).shortened
+    assert wording(asked.words).shortened == ""
     assert Results(0, (), 0).shortened == ""
 
 

@@ -118,6 +118,8 @@ def test_the_search_is_the_pages_search_and_stories_are_whole(api: Api) -> None:
     assert found["shortened"] == ""
     many = " ".join(f"word{n}" for n in range(MOST_WORDS + 20))
     assert "20 others are not" in api.get("search", q=many)["shortened"]
+    assert "20 others are not" in api.get("articles", q=many)["shortened"]
+    assert api.get("articles", q="coalition", limit=1)["shortened"] == ""
     dated = api.get("search", q="", from_="2020-01-01", to="2020-01-02")
     assert (dated["total"], dated["next_offset"]) == (0, None)
     assert api.get("search", q="", rows="articles", sort="time", limit=2)["next_offset"] == 2

@@ -158,6 +158,13 @@ def test_names_of_all_scripts_make_ids_of_their_own() -> None:
         ('"Lee, Ann" <ann@a.example>, person:bob;chat:desk\n', ["ann@a.example", "person:bob", "chat:desk"]),
         ("<ann@a.example>", ["ann@a.example"]),
         ("Ann <ann@a.example", ["Ann", "<ann@a.example"]),
+        ("ann@a.example Bob Lee <bob@b.example>", ["ann@a.example", "bob@b.example"]),
+        (
+            "person:ann Bob <bob@b.example>; group:night, Al <al@a.example>",
+            ["person:ann", "bob@b.example", "group:night", "al@a.example"],
+        ),
+        ("bob@b.example <bob@b.example>; 'al@a.example' <al@a.example>", ["bob@b.example", "al@a.example"]),
+        ("Desk: Bob (Riga) <bob@b.example>", ["bob@b.example"]),
         (" ;, ", []),
     ],
 )

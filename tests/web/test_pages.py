@@ -243,6 +243,10 @@ def test_a_search_says_where_the_filled_part_begins_and_what_stands_for_a_word(p
     assert "<bdi>Islamic State</bdi> ← <bdi>ISIL</bdi>" in client.get("/news/", params={"q": "AWACS ISIL"}).text
     many = "AWACS " + " ".join(f"word{n}" for n in range(102))
     assert "first 100 words are looked for, 3 others are not" in client.get("/news/", params={"q": many}).text
+    found_none = client.get("/news/", params={"q": many.replace("AWACS", "") + " zeppelin2", "sort": "time"}).text
+    assert "Nothing found" in found_none
+    assert "first 100 words are looked for, 3 others are not" in found_none
+    assert '<h1 class="vh">News</h1>' in client.get("/news/", params={"q": " "}).text
 
 
 def test_a_row_that_lacks_words_and_stands_above_those_that_have_some_is_a_close_match(

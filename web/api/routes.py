@@ -16,7 +16,7 @@ from alerts.query import to_query
 from alerts.saved import SavedSearches
 from newswatch import api
 from newswatch.api_key import Scope
-from search.asked import Sort
+from search.asked import Sort, shortened
 from search.first_page import MAX_CHARS as FIRST_CHARS
 from search.first_page import first_page_of
 from search.ingest_pages import Query as Clause
@@ -95,8 +95,8 @@ def _articles(router: APIRouter, horizons: Horizons) -> None:
 
         A page ends before what is still being written, so an article comes seconds to minutes after it was found.
         """
-        asked = _Asked(after, limit, text)
-        return _page(request, here, lambda now: query_of(here.es, here.names, q, now), q, asked, horizons)
+        asked, left_out = _Asked(after, limit, text), shortened(q, here.names)
+        return _page(request, here, lambda now: query_of(here.es, here.names, q, now), q, asked, horizons, left_out)
 
     @router.get("/articles/{article_id}", **_shows(api.ArticleShape), tags=["articles"])
     def show_article(request: Request, here: Opened, article_id: str) -> Response:
@@ -114,6 +114,7 @@ def _page(
     typed: str,
     asked: _Asked,
     horizons: Horizons,
+    left_out: str = "",
 ) -> Response:
     now = here.clock()
     try:
@@ -126,7 +127,7 @@ def _page(
             raise TroubleError(410, "cursor-gone", str(error), step, "after") from error
         raise TroubleError(400, "invalid-cursor", str(error), "", "after") from error
     articles = tuple(shapes.numbered_shape(one, here.settings, with_text=asked.text) for one in page.articles)
-    return answer(request, api.ArticlePage(articles, str(page.cursor), page.has_more))
+    return answer(request, api.ArticlePage(articles, str(page.cursor), page.has_more, left_out))
 
 
 # ── search ───────────────────────────────────────────────────────────────────────────────────────────────────────────
