@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
+from ingest import urls
 from jobs.context import Context
 from jobs.match import match
 from newswatch.alert import SavedSearch, TagFilter
@@ -104,6 +105,21 @@ def test_what_is_pushed_is_tagged_indexed_matched_and_mailed_once(door: Door) ->
     assert len(Outbox(here.es, here.names).latest("nato", 10)) == mails, "an edit of the same story is not mailed again"
     log = here.audit
     assert log.check().faults == ()
+
+
+def test_what_was_pushed_with_what_was_later_known_to_track_is_known(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = given("t", url="https://courier.example/t?srsltid=7")
+    with monkeypatch.context() as earlier:
+        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        urls._canonical_cached.cache_clear()
+        before = door.send(tracked).json()["items"][0]
+    urls._canonical_cached.cache_clear()
+    answer = door.send(tracked, tracked | {"text": TEXT + " Nobody left early."}, given("t2"))
+    assert outcomes(answer) == ["known", "updated", "created"]
+    assert [item["id"] for item in answer.json()["items"][:2]] == [before["id"]] * 2
+    assert before["url"].endswith("?srsltid=7")
 
 
 def test_a_request_that_is_sent_again_gets_its_answer(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
