@@ -283,8 +283,8 @@ _SENDER: Final = re.compile(
     rb"\b5\.7\.(?:6[04]|2[0-7])\b|\b5\.1\.[78]\b|\b5\.4\.5\b",
     re.IGNORECASE,
 )
-"""In a refusal after DATA: it is about the sender (also SPF, DKIM, DMARC and the reverse name, RFC 7372), or how much is
-sent, and not about the content."""
+"""In a refusal after DATA: it is about the sender (also SPF, DKIM, DMARC and the reverse name, RFC 7372), or how much
+is sent, and not about the content."""
 _ADDRESS_CODES: Final = (550, 551, 552, 553)
 """What servers without such statuses answer about an address (RFC 5321, 4.2.3)."""
 

@@ -56,12 +56,13 @@ def placed(candidate: Candidate, stored: Mapping[str, Article]) -> Candidate:
 
 
 def is_other_news(seen: Article, was: Article) -> bool:
-    """Whether two articles under one id share hardly a word. A text without words tells nothing."""
+    """Whether two articles under one id share hardly a word. A text of numbers alone, as a ticker's, tells nothing."""
     if fold(seen.title).text == fold(was.title).text:
         return False
     here, there = _words(seen), _words(was)
-    fewer = min(len(here), len(there))
-    return fewer > 0 and len(here & there) <= _SHARED * fewer
+    if any(all(word.isdecimal() for word in words) for words in (here, there)):
+        return False
+    return len(here & there) <= _SHARED * min(len(here), len(there))
 
 
 def _words(article: Article) -> set[str]:

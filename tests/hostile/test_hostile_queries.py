@@ -220,8 +220,9 @@ def test_a_long_text_is_looked_for_in_an_index_of_all_languages(
 ) -> None:
     monkeypatch.setattr("search.query.filled_fields", lambda *_: list(DEFAULT_FIELDS))
     started = time.monotonic()
-    found = find(press.es, press.names, f"{LONG[name]} glacier", by_story=True, with_facets=True, now=NOW)
+    found = find(press.es, press.names, f"glacier {LONG[name]}", by_story=True, with_facets=True, now=NOW)
     assert found.hits[0].article.title.startswith("A new glacier")
+    assert bool(found.shortened) == (len(LONG[name].split()) > MOST_WORDS)
     assert time.monotonic() - started < BOUND_S
 
 

@@ -36,6 +36,8 @@ EDITS = [
         ("Alert: Riga warned", "Drones crossed from Belarus, soldiers say."),
     ),
     (SIRENS, ("", "")),
+    (("DAX 18342", ""), ("DAX 18417", "")),
+    (("Oil up 3%", ""), ("Oil up 4%", "Was 71.20")),
 ]
 
 
