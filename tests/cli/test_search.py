@@ -126,6 +126,8 @@ def test_what_comes_in_is_shown_until_it_is_ended(
     monkeypatch.setattr("cli.search.sleep", one_comes)
     (line,) = run("allies", "--watch", "--json").stdout.splitlines()
     assert json.loads(line)["article"]["title"] == "Allies leave"
+    waits = iter((1,))
+    assert "first 100 words" in run(" ".join(f"word{n}" for n in range(101)), "--watch").stderr
 
 
 @pytest.mark.slow

@@ -313,3 +313,12 @@ def test_the_command_asks_a_server(api: Api, address: str, monkeypatch: pytest.M
     assert rows == api.get("search", q="coalition", rows="articles", limit=10)["rows"]
     assert rows[0]["article"]["title"] in " ".join(run.invoke(app, ["search", "coalition"], env=env).stdout.split())
     assert run.invoke(app, ["search", "x", "--facets"], env=env).exit_code != 0
+
+    def ended(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.remote.sleep", ended)
+    many = " ".join(f"word{n}" for n in range(MOST_WORDS + 20))
+    for watching in ([], ["--watch"]):
+        told = " ".join(run.invoke(app, ["search", many, *watching], env=env).stderr.split())
+        assert "20 others are not" in told
