@@ -31,6 +31,7 @@ from search.query import find
 from search.syntax import parse
 from search.tail import Tail
 from search.whole_text import whole_text
+from search.words import MOST_WORDS
 from store.indices.mapping import DEFAULT_FIELDS
 from store.indices.setup import set_up
 from store.names import Names
