@@ -16,6 +16,8 @@ AWAY: Final = timedelta(minutes=30)
 """After so long without a page a reader comes back: what arrived meanwhile is new to him."""
 NOTED_EVERY: Final = timedelta(minutes=1)
 """A visit is written down at most this often."""
+LOADED_AGAIN: Final = timedelta(seconds=10)
+"""A browser loads its first page twice, once it has told its time zone: within so long both are one look."""
 OVERLAP: Final = timedelta(minutes=2)
 """An article gets its time of indexing some time before a search finds it: what came so long before a reader looked
 may not have been on his page, so it counts as new. An article may be new twice, but is never missed."""
@@ -99,6 +101,11 @@ def looked(look: Look | None, user: str, now: datetime) -> Look:
     if now - look.looked_at > AWAY:
         return Look(user, now, look.looked_at)
     return replace(look, looked_at=now) if now - look.looked_at >= NOTED_EVERY else look
+
+
+def is_first(look: Look | None, now: datetime) -> bool:
+    """Whether the page made at `now` belongs to a reader's first look, to whom nothing is new."""
+    return look is None or (look.since == look.looked_at and now - look.since < LOADED_AGAIN)
 
 
 def seen_all(look: Look | None, user: str, until: datetime, now: datetime) -> Look:

@@ -17,7 +17,7 @@ from fastapi import Request
 
 from jobs.context import Context
 from newswatch.article import Article
-from newswatch.desk import OVERLAP, Handover, Mark, looked
+from newswatch.desk import OVERLAP, Handover, Mark, is_first, looked
 from newswatch.errors import MissingIndexError, NewswatchError
 from search.personal import count_new
 from search.query import Hit
@@ -107,10 +107,10 @@ def of_hits(request: Request, here: Context, user: str, hits: Sequence[Hit]) -> 
             look = store.looked(user, now)
             if desk.look is None:  # a colleague more
                 request.state.desks.forget()
-        new = count_new(here.es, here.names, look.since) if desk.look else 0
+        since = None if is_first(desk.look, now) else look.since
+        new = count_new(here.es, here.names, since) if since else 0
     except (NewswatchError, *REFUSALS) as error:
         return Shown(fault=_fault(here, error))
-    since = look.since if desk.look else None
     return Shown(since, new, {hit.article.id: _own(desk, hit.article.id, since, hit.indexed_at) for hit in hits})
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from newswatch.desk import (
     AWAY,
+    LOADED_AGAIN,
     MAX_NOTE_CHARS,
     MAX_STEPS,
     ChangedMeanwhileError,
@@ -17,6 +18,7 @@ from newswatch.desk import (
     Step,
     done,
     handed,
+    is_first,
     looked,
     noted,
     seen_all,
@@ -35,6 +37,14 @@ def test_new_is_what_came_since_the_visit_before() -> None:
     assert looked(still, "ann", NOW) is still, "a clock that went back takes nothing"
     back = looked(still, "ann", NOW + MINUTE + AWAY + MINUTE)
     assert back.since == NOW + MINUTE
+
+
+def test_a_first_page_that_is_loaded_again_is_still_the_first() -> None:
+    first = looked(None, "ann", NOW)
+    assert is_first(None, NOW)
+    assert is_first(first, NOW + LOADED_AGAIN / 2)
+    assert not is_first(first, NOW + LOADED_AGAIN)
+    assert not is_first(looked(first, "ann", NOW + AWAY + MINUTE), NOW + AWAY + MINUTE), "what came meanwhile is new"
 
 
 def test_all_seen_holds_until_the_page_was_made_and_never_goes_back() -> None:
