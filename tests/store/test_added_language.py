@@ -14,8 +14,7 @@ from newswatch.languages import languages
 from newswatch.settings import Settings
 from store import article_documents
 from store.articles import ArticleStore
-from store.elastic import client
-from store.indices import analysis, mapping
+from store.indices import analysis, mapping, setup
 from store.indices.setup import set_up
 from store.names import Names
 from tests.factories import NOW, a_batch, an_article
@@ -66,7 +65,7 @@ def test_a_month_that_is_there_takes_articles_in_an_added_language(
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     basque = {"type": "text", "analyzer": analysis.indexing("basque"), "search_analyzer": analysis.searching("basque")}
     stemmed = {"properties": mapping.ARTICLE["stemmed"]["properties"] | {"basque": basque}}
-    for module in (mapping, client):
+    for module in (mapping, setup):
         monkeypatch.setattr(module, "ARTICLE", mapping.ARTICLE | {"stemmed": stemmed})
     monkeypatch.setattr(article_documents, "ANALYZERS", {"eu": "basque"})
     set_up(es, names, settings)
