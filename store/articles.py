@@ -258,7 +258,10 @@ class ArticleStore:
             # A node has restarted or a shard moves, so a slice can't be read yet.
             time.sleep(min(0.05 * 2**attempt, 2.0))
         else:
-            raise StoreError("The slices of the articles keep changing: run it again.")
+            raise StoreError(
+                "A month of the articles can't be read now, as a node is away or an index moves. What waits for it is "
+                "tried again; `newswatch status` says what is wrong."
+            )
         by_id: dict[str, Hit] = {}
         for hit in hits:
             by_id.setdefault(hit["_id"], hit)
