@@ -171,12 +171,12 @@ class AddressBook:
         Raises:
             ChangedMeanwhileError: it is not as `was` any more; nothing was changed.
         """
-        known = self._find(was.id)
+        known, changed = self._find(was.id), f"{was.id} was changed in another window meanwhile: look at it again."
         if known is None or known.value != was:
-            raise ChangedMeanwhileError(f"{was.id} was changed in another window meanwhile: look at it again.")
+            raise ChangedMeanwhileError(changed)
         self.record("recipient saved", was.id)
         if put(self._es, self._index, was.id, subscriber, document(subscriber), known, refresh=True) is None:
-            raise ChangedMeanwhileError(f"{was.id} was changed in another window meanwhile: look at it again.")
+            raise ChangedMeanwhileError(changed)
 
     def delete(self, entry_id: str) -> bool:
         """Delete an entry; returns whether there was one."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -54,11 +52,6 @@ def state_of(address: Address) -> str:
     if address.disabled_at:
         return f"switched off: {address.disabled_why}"
     return "confirmed" if address.verified_at else "waits to be confirmed"
-
-
-def fingerprint(subscriber: Subscriber) -> str:
-    """What a form carries of the person or group that it was made for, so that it can't undo what changed since."""
-    return hashlib.sha256(json.dumps(asdict(subscriber), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def route_text(route: Route) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, get_args
 
-from newswatch.errors import NewswatchError
+from newswatch.errors import ChangedMeanwhileError, NewswatchError
 
 AWAY: Final = timedelta(minutes=30)
 """After so long without a page a reader comes back: what arrived meanwhile is new to him."""
@@ -31,10 +31,6 @@ MAX_STEPS: Final = 100
 
 class DeskError(NewswatchError):
     """What a reader asked for can't be done: too long, or nobody has that name."""
-
-
-class ChangedMeanwhileError(DeskError):
-    """Somebody (or the same reader in another tab) has changed it since the form was shown."""
 
 
 @dataclass(frozen=True, slots=True)

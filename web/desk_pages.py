@@ -15,7 +15,8 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from alerts.definitions import UsageError
 from jobs.context import Context
-from newswatch.desk import DEEDS, MAX_USER_CHARS, ChangedMeanwhileError, DeskError, Step
+from newswatch.desk import DEEDS, MAX_USER_CHARS, DeskError, Step
+from newswatch.errors import ChangedMeanwhileError
 from search.limits import shown
 from search.story_view import read_article
 from store.desk import DeskStore
@@ -60,7 +61,7 @@ def note(request: Request, here: Here, user: UserName, form: Posted, article_id:
     text, before = form.text("note"), _moment(form, "shown")
     try:
         DeskStore(here.es, here.names).note(user, article_id, text, before, here.clock())
-    except DeskError as error:
+    except (DeskError, ChangedMeanwhileError) as error:
         return _again(request, here, user, article_id, asked, error, {"note": text})
     return _done(request, article_id, asked, "noted" if text else "unnoted")
 
@@ -75,7 +76,7 @@ def hand(request: Request, here: Here, user: UserName, form: Posted, article_id:
         to = _receiver(store, user, form.text("do"), typed["to"])
         step = Step(user, to, here.clock(), typed["message"])
         store.hand(article_id, step, _number(form, "shown"))
-    except DeskError as error:
+    except (DeskError, ChangedMeanwhileError) as error:
         return _again(request, here, user, article_id, asked, error, typed)
     request.state.desks.forget()
     return _done(request, article_id, asked, "handed" if to else "closed")
@@ -137,7 +138,7 @@ def _again(
     user: str,
     article_id: str,
     asked: From,
-    error: DeskError,
+    error: DeskError | ChangedMeanwhileError,
     typed: Mapping[str, str],
 ) -> Response:
     """The article's page with what was typed and why it was not taken."""

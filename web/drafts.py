@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -19,6 +17,7 @@ from newswatch.topics import Topics
 from search.extract_filters import ExtractedFilters
 from search.filters import SAVED
 from search.limits import shown
+from web.fingerprint import fingerprint
 from web.security import Form
 from web.zones import zone_called
 
@@ -114,13 +113,9 @@ class Draft:
         }
 
 
-def fingerprint(search: SavedSearch) -> str:
-    """What a form carries of the saved search that it was made for, so that it can't undo what others changed since.
-
-    Of what the form has: muting and switching it on or off meanwhile is no change of that.
-    """
-    shown = replace(search, version=1, enabled=True, mute_until=None)
-    return hashlib.sha256(json.dumps(asdict(shown), sort_keys=True, default=str).encode()).hexdigest()[:16]
+def fingerprint_of(search: SavedSearch) -> str:
+    """The fingerprint of what its form has of a search: muting and switching it meanwhile is no change of that."""
+    return fingerprint(replace(search, version=1, enabled=True, mute_until=None))
 
 
 def merged(base: Draft, mine: Draft, now: Draft) -> Draft:

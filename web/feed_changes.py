@@ -19,7 +19,8 @@ from newswatch.errors import NewswatchError
 from newswatch.feed import Feed
 from newswatch.reliability import GRADES, meant
 from store.feeds import FeedStore
-from web.feed_forms import LABELS, TEXTS, FeedDraft, fingerprint
+from web.feed_forms import LABELS, TEXTS, FeedDraft
+from web.fingerprint import fingerprint
 from web.render import render
 from web.security import Form, Here, Posted, UserName
 

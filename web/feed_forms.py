@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -146,11 +144,6 @@ class FeedDraft:
         same = rated is not None and (rated.grade, rated.why) == (self.reliability, why)
         day = rated.rated if rated and same else datetime.now(UTC).date()
         return RatingSpec.model_validate({"grade": self.reliability, "why": why, "rated": day})
-
-
-def fingerprint(feed: Feed) -> str:
-    """What a form carries of the feed that it was made for, so that it can't undo what others changed since."""
-    return hashlib.sha256(json.dumps(asdict(feed), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _refuse(why: str) -> Any:

@@ -39,7 +39,7 @@ from store.articles import values_of
 from web import drafts
 from web.catcher import catches
 from web.charts import bars
-from web.drafts import Draft, draft_from, draft_of, fingerprint
+from web.drafts import Draft, draft_from, draft_of, fingerprint_of
 from web.render import render
 from web.search_about import VersionRow, about, listed, versions
 from web.search_shown import finds, state_of
@@ -249,7 +249,7 @@ def _tried_or_saved(
     trying, was = form.text("do") == "try", form.text("was")
     try:
         tried = _try(here, draft, search, known, trying=trying, zone=zone_of(request))
-        if known and not trying and fingerprint(known) not in (was, fingerprint(tried.search)):
+        if known and not trying and fingerprint_of(known) not in (was, fingerprint_of(tried.search)):
             return _overtaken(request, here, user, draft, known, was)
         if not trying:
             recipients_allowed(request, tried.search.recipients, search.recipients)
@@ -278,7 +278,7 @@ def _overtaken(request: Request, here: Context, user: str, draft: Draft, search:
     """
     zone, history = zone_of(request), _saved(here).history(search.id)
     states = [*(change.search for change in history), search]
-    at = next((n for n in range(len(history) - 1, -1, -1) if fingerprint(states[n]) == was), None)
+    at = next((n for n in range(len(history) - 1, -1, -1) if fingerprint_of(states[n]) == was), None)
     if at is not None:
         draft = drafts.merged(draft_of(states[at], zone), draft, draft_of(search, zone))
     others = versions(search, history, here.names.shown_topics())[: len(history) - (at or 0)]
@@ -338,7 +338,7 @@ def _form_page(
         "tried": tried,
         "confirm": confirm,
         "version": version,
-        "was": was or (fingerprint(search) if search else ""),
+        "was": was or (fingerprint_of(search) if search else ""),
         "others": others,
         "may_alter": may_alter(request, search.owner if search else user),
         "zone": zone_of(request),

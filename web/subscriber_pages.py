@@ -13,12 +13,13 @@ from delivery.address_book import AddressError
 from delivery.channels.chats.registry import SERVICES
 from delivery.erasure import Erasure
 from delivery.replaying import MOST, replay
-from delivery.subscribers import fingerprint, overview, route_text, subscriber_of
+from delivery.subscribers import overview, route_text, subscriber_of
 from delivery.verification import Registrar
 from jobs.context import Context
 from newswatch.as_json import json_line
 from newswatch.errors import ChangedMeanwhileError, NewswatchError
 from newswatch.subscriber import Address, Subscriber
+from web.fingerprint import fingerprint
 from web.render import render
 from web.security import Form, Here, Posted, Role, UserName
 

@@ -35,7 +35,7 @@ from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW
 from tests.web.conftest import ALERTS, Visitor, clock
 from web.app import create_app
-from web.drafts import fingerprint
+from web.drafts import fingerprint_of
 from web.security import MAX_FORM_BYTES, MAX_FORM_FIELDS
 
 pytestmark = pytest.mark.slow
@@ -334,7 +334,7 @@ def test_match_runs_with_all_that_the_forms_left_behind(site: Site) -> None:
         assert told[f"stored-{n}"][:30] in html.unescape(page.text), "its page says what is wrong"
         assert site.post(f"/searches/stored-{n}/switch", {"to": "off"}).status_code == 303
     for n in range(4):
-        seen = fingerprint(saved.get(f"stored-{n}"))
+        seen = fingerprint_of(saved.get(f"stored-{n}"))
         assert site.post(f"/searches/stored-{n}", FORM | {"was": seen}).status_code == 303, "and mends it"
         mended = saved.get(f"stored-{n}")
         assert (mended.schedule, mended.throttle_s, mended.silence_s) == ("instant", 0, 86_400)

@@ -11,7 +11,6 @@ from newswatch.desk import (
     LOADED_AGAIN,
     MAX_NOTE_CHARS,
     MAX_STEPS,
-    ChangedMeanwhileError,
     DeskError,
     Look,
     Mark,
@@ -23,6 +22,7 @@ from newswatch.desk import (
     noted,
     seen_all,
 )
+from newswatch.errors import ChangedMeanwhileError
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from elasticsearch import Elasticsearch
 
-from newswatch.desk import ChangedMeanwhileError, Deed, Handover, Mark, Step
-from newswatch.errors import DocumentError, QueryError
+from newswatch.desk import Deed, Handover, Mark, Step
+from newswatch.errors import ChangedMeanwhileError, DocumentError, QueryError
 from search import personal
 from search.export import every
 from search.query import find

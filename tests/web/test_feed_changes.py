@@ -30,7 +30,8 @@ from tests.factories import NOW, a_feed
 from tests.ingest.server import Publisher, publishing, response
 from tests.web.conftest import Visitor
 from web.app import create_app
-from web.feed_forms import FeedDraft, fingerprint
+from web.feed_forms import FeedDraft
+from web.fingerprint import fingerprint
 from web.security import Role
 
 RSS = b"""<rss version='2.0'><channel><title>The Example</title><language>fr</language>
