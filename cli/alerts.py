@@ -57,7 +57,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     context, saved = open_searches()
     from alerts.bounds import unusable
     from alerts.resting import rests
-    from jobs.applied import taken_out
+    from jobs.applied import alerts_if_usable, taken_out
 
     show_banner(context)
     searches = saved.all()
@@ -74,7 +74,7 @@ def list_alerts(as_json: AsJson = False) -> None:
     out.print(table)
     for saved_search_id, why in problems.items():
         err.print(f"[bold red]{escape(saved_search_id)} can't be run.[/] {escape(why)}", soft_wrap=True)
-    for why in taken_out(context).values():
+    for why in taken_out(context, alerts_if_usable(context)).values():
         err.print(f"[yellow]{escape(why)}[/]", soft_wrap=True)
     _show_watch(context, (), days=1)
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from alerts.saved import SavedSearches
 from ingest.feed_list.feeds import load_feeds
-from jobs.configuration import alerts_in_force, faults_among, read_saved_searches
+from jobs.configuration import Alerts, alerts_in_force, faults_among, read_saved_searches
 from jobs.context import Context
 from jobs.versions import InForce, in_force, no_faults, unparsed
 from newswatch.config import Source
@@ -95,19 +95,23 @@ def seed_searches(context: Context, seeding: Bulkhead) -> int:
     return written
 
 
-def taken_out(context: Context) -> dict[str, str]:
+def alerts_if_usable(context: Context) -> Alerts | None:
+    """The saved searches of `alerts.yaml` in force, and the faults of its other items; None: no version can be used."""
+    try:
+        return alerts_in_force(context, adopt=False).value
+    except ConfigError:
+        return None
+
+
+def taken_out(context: Context, alerts: Alerts | None) -> dict[str, str]:
     """Id of each saved search that came from `alerts.yaml`, is not in it any more, and mails as before → what to do.
 
     A feed that is taken out of its file is switched off; a search is not, since readers rely on it, and its name in the
     file may only have changed. Where a part of the file can't be read, nothing is said.
     """
-    try:
-        listed, faults = alerts_in_force(context, adopt=False).value
-    except ConfigError:
+    if alerts is None or alerts[1]:
         return {}
-    if faults:
-        return {}
-    left = set(SavedSearches(context.es, context.names).of_the_file()) - {search.id for search in listed}
+    left = set(SavedSearches(context.es, context.names).of_the_file()) - {search.id for search in alerts[0]}
     return {
         name: f"{name} is not in config/{ALERTS} any more, and mails as before: `newswatch alerts edit {name} --off` "
         "switches it off; once it is saved here, it stays without the file."

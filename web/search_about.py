@@ -13,11 +13,11 @@ from delivery.feedback import quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
 from delivery.watching import watching
-from jobs.applied import taken_out
-from jobs.configuration import alerts_in_force
+from jobs.applied import alerts_if_usable, taken_out
+from jobs.configuration import Alerts
 from jobs.context import Context
 from newswatch.alert import SavedSearch
-from newswatch.errors import ConfigError, DocumentError, QueryError
+from newswatch.errors import DocumentError, QueryError
 from newswatch.feed_address import Target
 from newswatch.problems import Problem
 from newswatch.topics import Topics
@@ -36,6 +36,8 @@ def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mappin
     recent = deliveries(here.es, here.names, alert_id=search.id, size=5)
     told = [d.article_id for d in recent.page if d.article_id]
     found, uncounted = counted(here, user, [search])
+    alerts = alerts_if_usable(here)
+    is_listed = _lists(alerts, search.id)
     return {
         "quality": quality(here.es, here.names, [search.id])[0],
         "recent": recent,
@@ -45,8 +47,8 @@ def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mappin
         "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),
-        "listed": listed(here, search.id),
-        "taken_out": taken_out(here).get(search.id, ""),
+        "listed": is_listed,
+        "taken_out": "" if is_listed else taken_out(here, alerts).get(search.id, ""),
         "counts": found.get(search.id),
         "uncounted": uncounted,
         "watch": watching(here.es, here.names, [search], days=WATCHED_DAYS, now=here.clock(), zone=zone),
@@ -105,8 +107,8 @@ def versions(search: SavedSearch, history: Sequence[Change], topics: Topics) -> 
 
 def listed(here: Context, alert_id: str) -> bool:
     """Whether the file lists it; one that can't be read lists nothing that could come back."""
-    try:
-        listed, _ = alerts_in_force(here, adopt=False).value
-        return any(search.id == alert_id for search in listed)
-    except ConfigError:
-        return False
+    return _lists(alerts_if_usable(here), alert_id)
+
+
+def _lists(alerts: Alerts | None, alert_id: str) -> bool:
+    return alerts is not None and any(search.id == alert_id for search in alerts[0])

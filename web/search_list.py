@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from alerts.counts import DAYS, MOST
 from alerts.saved import SavedSearches
 from delivery.feedback import quality
-from jobs.applied import seed_searches, taken_out
+from jobs.applied import alerts_if_usable, seed_searches, taken_out
 from web.render import pages, render
 from web.search_shown import counted, finds, problems_of, state_of, watched
 from web.security import Here, UserName
@@ -43,7 +43,7 @@ def list_searches(
         "uncounted": uncounted,
         "problems": problems_of(here, searches),
         "trouble": trouble,
-        "taken_out": taken_out(here).values(),
+        "taken_out": taken_out(here, alerts_if_usable(here)).values(),
     }
     shown = {"state_of": state_of, "watched": watched, "finds": finds, "done": done, "count_days": DAYS}
     return render(request, "searches.html.j2", now=here.clock(), **shown, **values)
