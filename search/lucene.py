@@ -119,8 +119,8 @@ def visible(query: str) -> str:
 
 
 def _plain_letters(characters: str) -> dict[int, str]:
-    """Code point → the letter or digit that it is otherwise, for those of a character class that are one."""
-    drawn = re.findall(f"[{characters}]", "".join(map(chr, range(0x1D800))))  # nothing of them lies higher
+    """Code point → the letter or digit that it is otherwise, for those of ranges such as `a-z` that are one."""
+    drawn = (chr(code) for a, z in re.findall("(.)-(.)", characters) for code in range(ord(a), ord(z) + 1))
     plain = ((ord(letter), unicodedata.normalize("NFKC", letter)) for letter in drawn)
     return {code: letter for code, letter in plain if len(letter) == 1 and letter.isalnum() and ord(letter) != code}
 

@@ -23,8 +23,7 @@ _SHARED: Final = 0.25
 fifth in common, an article and its edit seldom less than half."""
 _LETTERS: Final = 4
 """Shorter words ("the", "und") are in any text of a language."""
-_WORD: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+|[^\W_]+")
-_UNSPACED: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+_WORD: Final = re.compile(r"(?P<unspaced>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)|[^\W_]+")
 
 
 def has_slot(candidate: Candidate) -> bool:
@@ -68,8 +67,9 @@ def is_other_news(seen: Article, was: Article) -> bool:
 def _words(article: Article) -> set[str]:
     """The longer words of title and text; of scripts without spaces, pairs of characters."""
     found = set[str]()
-    for word in _WORD.findall(fold(f"{article.title}\n{article.summary}\n{article.text}").text.casefold()):
-        if _UNSPACED.match(word):
+    for match in _WORD.finditer(fold(f"{article.title}\n{article.summary}\n{article.text}").text.casefold()):
+        word = match[0]
+        if match["unspaced"]:
             found |= {word[i : i + 2] for i in range(len(word) - 1)}
         elif len(word) >= _LETTERS or word.isdecimal():
             found.add(word)
