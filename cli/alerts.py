@@ -226,6 +226,7 @@ def _save(
 ) -> None:
     from alerts.backtest import MANY, backtest
     from alerts.query import check, check_meaning, check_values
+    from search.spelling import unsought
 
     changed = changed_by(search, fields)
     if changed.query != search.query:
@@ -240,6 +241,8 @@ def _save(
     out.print(f"Saved [bold]{escape(kept.id)}[/], version {kept.version}: about {result.per_day:.1f} mails a day.")
     if not result.articles:
         err.print("[yellow]Nothing of the last 30 days matches it. Check its words and filters.[/]")
+    if told := unsought(changed.query):
+        err.print(f"[yellow]{escape(told)}[/]")
 
 
 @alerts_app.command()

@@ -16,8 +16,9 @@ from search.limits import check_cost, check_length, words_in
 from search.lucene import as_lucene
 from search.ranking import LITERAL, is_pasted, means
 from search.senses import senses_of, with_entities
+from search.spelling import is_dense, other_spellings
 from search.syntax import Parsed, parse
-from search.words import Wording, is_dense, otherwise, wording
+from search.words import Wording, wording
 from store.indices.mapping import DEFAULT_FIELDS, fields_of
 from store.names import Names
 
@@ -119,10 +120,8 @@ def _as_typed(word: str) -> str:
 
 def _in_any_spelling(word: str) -> str:
     """The word in Lucene's syntax: (F-16 OR title:"F16" OR …), in the fields without stems, as it has none."""
-    other = otherwise(word)
-    if other is None:
-        return _as_typed(word)
-    return f"({word} OR " + " OR ".join(f'{field}:"{other}"' for field in LITERAL) + ")"
+    others = [f'{field}:"{other}"' for other in other_spellings(word) for field in LITERAL]
+    return f"({' OR '.join([_as_typed(word), *others])})" if others else _as_typed(word)
 
 
 def understood(query: str, names: Names) -> Parsed:

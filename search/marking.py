@@ -13,13 +13,12 @@ from newswatch.topics import Topics
 from search.highlight import MARK_END, searched_fields, unmarked
 from search.lucene import as_lucene
 from search.ranking import is_pasted, loosely, together
+from search.spelling import is_dense, other_spellings
 from search.syntax import Parsed, parts
 from search.words import (
     Wording,
     beginning,
-    is_dense,
     is_small_acronym,
-    otherwise,
     pieces,
     tokens_of,
     wording,
@@ -70,7 +69,7 @@ def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]
             return [together(asked, fields)]
         words = [word for word in asked.words if not is_small_acronym(word)]
         strict = [_as_written(f'"{word}"' if is_dense(word) else word, fields) for word in words]
-        strict += [_as_written(f'"{other}"', fields) for word in words if (other := otherwise(word))]
+        strict += [_as_written(f'"{other}"', fields) for word in words for other in other_spellings(word)]
         return strict + ([clause for word in words for clause in loosely(word, fields)] if loose else [])
     return [_as_written(part, fields) for part in parts(as_lucene(parsed.text))[:_PARTS]]
 

@@ -18,14 +18,13 @@ from typing import Any, Final
 
 from newswatch.topics import Topics
 from search.highlight import analyzer_of
+from search.spelling import is_dense, other_spellings
 from search.words import (
     Sense,
     Wording,
     beginning,
     is_compound,
-    is_dense,
     is_small_acronym,
-    otherwise,
     pairs,
     pieces,
     tokens_of,
@@ -163,10 +162,9 @@ def _word(word: str, weights: dict[str, float]) -> Json:
 
 
 def _spelt(word: str, fields: Sequence[str]) -> list[tuple[str, str]]:
-    """The word in each field, and its other spelling in those that are not stemmed."""
-    other = otherwise(word)
+    """The word in each field, and its other spellings in those that are not stemmed."""
     spelt = [(word, field) for field in fields]
-    return spelt + ([(other, field) for field in fields if field in LITERAL] if other else [])
+    return spelt + [(other, field) for other in other_spellings(word) for field in fields if field in LITERAL]
 
 
 def _match(word: str, field: str, weight: float = 1.0) -> Json:

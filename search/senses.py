@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 from newswatch.config import Source, Written
 from newswatch.errors import ConfigError
 from search.gazetteer import entities
+from search.spelling import is_dense
 from search.syntax import bare_words
-from search.words import Sense, is_acronym, is_dense, is_small_acronym
+from search.words import Sense, is_acronym, is_small_acronym
 from transforms.fold import ARABIC, fold
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from newswatch.languages import languages
+from search.spelling import dense_runs, is_dense
 from transforms.fold import fold
 from transforms.language import likelihoods
 
@@ -21,12 +22,6 @@ some twenty, a paragraph sixty; 300 to 500 took seconds, most of them to mark so
 _ELISION: Final = re.compile(r"(?<![\w'’])(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
 """At a word's beginning: not the `n'` of `rock'n'roll`."""
 _TOKEN: Final = re.compile(r"\w+")
-_DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
-"""Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
-_DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
-"""Letters and a number, joined by a hyphen or not: MH17, Т-72Б3, COVID-19."""
-_DOTTED: Final = re.compile(r"[^\W\d_]{2,}(?:\.[^\W\d_]{2,})+")
-"""Words with full stops and without blanks between them, which the index has as one: St.Petersburg; not U.S."""
 _LIKELY: Final = 0.5
 """From this share of the best guess's likelihood, a language's function words are dropped."""
 _PIECE: Final = 3
@@ -116,25 +111,9 @@ def is_small_acronym(word: str) -> bool:
     return is_acronym(word) and word.lower() in _every_function_word()
 
 
-def is_dense(word: str) -> bool:
-    """Whether the word is written in a script without spaces."""
-    return _DENSE.search(word) is not None
-
-
 def is_compound(word: str) -> bool:
     """Whether the index has several words for it: `F-16`, `al-Qaeda`."""
     return not is_dense(word) and len(_TOKEN.findall(word)) > 1
-
-
-def otherwise(word: str) -> str | None:
-    """How else a designation is written: `F16` for `F-16`, `MH 17` for `MH17`, which the index has as two words; and
-    what lacks its blanks: `St Petersburg` for `St.Petersburg`, as the index has `St. Petersburg`."""
-    if _DOTTED.fullmatch(word):
-        return word.replace(".", " ")
-    parts = _DESIGNATION.fullmatch(word)
-    if parts is None or is_dense(word):
-        return None
-    return parts[1] + parts[3] if parts[2] else f"{parts[1]} {parts[3]}"
 
 
 def pieces(word: str) -> list[str]:
@@ -144,7 +123,7 @@ def pieces(word: str) -> list[str]:
 
 def pairs(word: str) -> list[str]:
     """Each two neighbouring characters of a dense word."""
-    return [run[n : n + 2] for run in _DENSE.findall(word) for n in range(len(run) - 1)]
+    return [run[n : n + 2] for run in dense_runs(word) for n in range(len(run) - 1)]
 
 
 @lru_cache(maxsize=50_000)  # asked for each word of the names in each article

@@ -34,6 +34,7 @@ from search.extract_filters import extract_filters
 from search.filters import SAVED
 from search.limits import MAX_CHARS, shown
 from search.senses import with_entities
+from search.spelling import unsought
 from search.syntax import parse
 from store.articles import values_of
 from web import drafts
@@ -230,6 +231,8 @@ class Tried:
     """To the version in force."""
     preview: str = ""
     """What it would see now, as a sentence; empty where its kind has none."""
+    unsought: str = ""
+    """What it says of spellings that it does not look for: a sentence, or nothing."""
 
     @property
     def is_idle(self) -> bool:
@@ -304,6 +307,7 @@ def _try(
         labelled(here.es, here.names, changed.id, found.story_ids),
         compare(here.es, here.names, changed, known, days=TRIAL_DAYS, now=now) if trying and known else None,
         preview(here.es, here.names, changed, now) if preview else "",
+        unsought(changed.query),
     )
 
 

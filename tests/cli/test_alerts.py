@@ -83,6 +83,11 @@ def test_list_and_show_say_what_was_watched(run: Run, es: Elasticsearch, names: 
     assert f"In the last 7 days: 0 of {told}" in lines(run("alerts", "show", "ice"))
 
 
+def test_spellings_that_a_saved_search_does_not_look_for_are_named(run: Run) -> None:
+    jets = run("alerts", "add", "jets", "--to", "bob@reader.example", "--query", "F-16")
+    assert "Words are looked for as they are written. To find other spellings too: (F-16 OR F16)." in lines(jets)
+
+
 def test_add_edit_show_mute_remove(run: Run, es: Elasticsearch, names: Names) -> None:
     saved = SavedSearches(es, names)
     added = run("alerts", "add", "oak", "--to", "bob@reader.example", "--tag", "nato:main", "--query", "oak*")

@@ -29,7 +29,10 @@ TEXTS = (
     "The Anthropomorphae were described.",
     "Where MH17 was shot down, a Su-57 flew over 16 Fs.",
     "Those in St. Petersburg agreed, as did the U.S.",
+    "北約秘書長與台灣記者談導彈。",
+    "北约防长讨论无人机和头发。",
 )
+LANGUAGES = {3: "hi", 10: "zh", 11: "zh"}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def names(es: Elasticsearch, pristine: Pristine) -> Iterator[Names]:
     names = pristine.names()
     times = (NOW - timedelta(hours=n) for n in range(len(TEXTS)))
     stories = [
-        a_story(n, title=f"Number {n}", text=text, language="hi" if n == 3 else "en", published=published)
+        a_story(n, title=f"Number {n}", text=text, language=LANGUAGES.get(n, "en"), published=published)
         for n, (text, published) in enumerate(zip(TEXTS, times, strict=True))
     ]
     Press(es, names).publish(*stories)
@@ -63,6 +66,13 @@ FOUND = {
     "st.petersburg agreed": 9,
     "St. Petersburg": 9,
     "U.S.": 9,
+    "秘书长": 10,  # elastic/elasticsearch-analysis-smartcn: simplified and traditional characters
+    "台湾记者": 10,
+    "臺灣記者": 10,
+    "导弹": 10,
+    "無人機": 11,
+    "头髮": 11,
+    "頭髮 無人機": 11,
     "F.A.R.T.": 2,  # yapstudios/YapDatabase#106
     "R&D AT&T": 2,
     "मोदी": 3,  # mediacloud/web-tools#1731

@@ -7,7 +7,8 @@ import pytest
 from search import words
 from search.ranking import scores
 from search.results import Results
-from search.words import MOST_WORDS, Sense, beginning, is_compound, is_dense, otherwise, pairs, pieces, wording
+from search.spelling import is_dense
+from search.words import MOST_WORDS, Sense, beginning, is_compound, pairs, pieces, wording
 from store.names import Names
 
 
@@ -111,23 +112,3 @@ def test_beside_other_words_an_acronym_that_means_a_group_is_no_word() -> None:
     senses = {"IS": Sense(("islamic-state",), "Islamic State")}
     assert weights("IS Mosul", senses) == {"Mosul": 1.0}
     assert weights("IS", senses) == {"Islamic State": 1.0}
-
-
-@pytest.mark.parametrize(
-    ("word", "other"),
-    [
-        ("F-16", "F16"),
-        ("F16", "F 16"),
-        ("F\u201116", "F16"),
-        ("MH17", "MH 17"),
-        ("Т-72Б3", "Т72Б3"),
-        ("COVID-19", "COVID19"),
-        ("G7", "G 7"),
-        *(
-            (word, None)
-            for word in ("5G", "NATO", "2026", "al-Qaeda", "9M729", "articles2026x", "Article-12345", "北约2")
-        ),
-    ],
-)
-def test_a_designation_has_another_spelling(word: str, other: str | None) -> None:
-    assert otherwise(word) == other

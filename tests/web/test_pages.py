@@ -272,6 +272,13 @@ def test_one_that_finds_nothing_in_the_archive_is_saved_and_it_is_told(page: Pag
     assert "Nothing of the last 30 days" in client.get(saved.headers["location"]).text
 
 
+def test_what_is_tried_says_which_spellings_it_does_not_look_for(client: TestClient) -> None:
+    tried = post(client, "/news/searches/new", do="try", name="Jets", query="F-16 <b>", recipients="ann@example.org")
+    assert "To find other spellings too: (F-16 OR F16)." in tried.text
+    tried = post(client, "/news/searches/new", do="try", name="Jets", query="F-16 OR F16", recipients="ann@example.org")
+    assert "other spellings" not in tried.text
+
+
 def test_a_query_that_cannot_be_understood_shows_its_place(client: TestClient) -> None:
     answer = client.get("/news/", params={"q": "AWACS foo:bar"})
     assert answer.status_code == 200
