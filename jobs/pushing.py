@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
 from ingest.assemble import source_of
 from ingest.given import GivenError, pushed
-from ingest.urls import domain_of, former_url, is_address, known_id
+from ingest.urls import domain_of, is_address
 from jobs.context import Context, job
 from jobs.enricher import enricher_of
 from jobs.known_as import known_as

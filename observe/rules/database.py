@@ -11,7 +11,6 @@ from observe.pulse import Pulse
 from observe.rules.rule import reason
 from search import missing
 
-
 _NAMED: Final = 3
 """Indices that a sentence names."""
 
@@ -35,8 +34,8 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             Severity.CRITICAL,
             f"A part of the database can't be used (its state is red{which}), so searches lack its articles, and the "
             "mails and feeds that need it wait.",
-            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot; what waits "
-            "then goes on by itself.",
+            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot; what "
+            "waits then goes on by itself.",
         )
     for part, why in pulse.unread.items():
         yield Condition(
