@@ -59,7 +59,7 @@ def confirmed(
         facts = story_facts(es, names.articles, sorted(by_story), lacking=lacking)
         counts = {story_id: one.independent for story_id, one in facts.items()}
         firsts, failed = _firsts(es, names, searches, counts)
-        failed |= _unsure(searches, counts, worst(lacking))
+        failed |= _unsure(es, names, searches, counts, worst(lacking))
     except (ApiError, TransportError) as error:
         raise StoreError(f"Elasticsearch can't search now: {error}") from error
     matches = [
@@ -75,15 +75,30 @@ def confirmed(
     return Confirmed(tuple(matches), failed)
 
 
-def _unsure(searches: Sequence[SavedSearch], counts: Mapping[str, int], missing: Missing | None) -> dict[str, str]:
-    """Id of each search for which a story may have enough sources in what is `missing` → why that can't be told.
+def _unsure(
+    es: Elasticsearch,
+    names: Names,
+    searches: Sequence[SavedSearch],
+    counts: Mapping[str, int],
+    missing: Missing | None,
+) -> dict[str, str]:
+    """Id of each search that matches a story which may have enough sources in what is `missing` → why it must wait.
 
-    Counts are then the least that they can be: what is enough by them is enough.
+    Counts are then the least that they can be: what is enough by them is enough. A search of which it can't be told
+    either whether it matches waits, too.
     """
     if missing is None:
         return {}
-    lowest = min(counts.values(), default=0)
-    return {search.id: str(missing) for search in searches if counts and lowest < search.min_sources}
+    asked = []
+    for search in searches:
+        few = sorted(story_id for story_id, count in counts.items() if count < search.min_sources)
+        asked += [(search.id, _first_of_each(search, page) | {"size": 1}) for page in _in_pages(few)]
+    unsure: dict[str, str] = {}
+    for start in range(0, len(asked), _SEARCHES):
+        for search_id, answer in _answers(es, names.articles, asked[start : start + _SEARCHES]):
+            if isinstance(answer, str) or answer["hits"]["hits"]:
+                unsure[search_id] = str(missing)
+    return unsure
 
 
 def _articles(es: Elasticsearch, names: Names, batch: Batch) -> Iterator[MatchedArticle]:
@@ -155,9 +170,12 @@ def _own(error: NewswatchError) -> NewswatchError:
     return error
 
 
-def _pages(least: int, counts: Mapping[str, int]) -> Iterator[list[str]]:
-    enough = sorted(story_id for story_id, count in counts.items() if count >= least)
-    yield from (enough[start : start + _STORIES] for start in range(0, len(enough), _STORIES))
+def _pages(least: int, counts: Mapping[str, int]) -> Iterator[Sequence[str]]:
+    return _in_pages(sorted(story_id for story_id, count in counts.items() if count >= least))
+
+
+def _in_pages(story_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (story_ids[start : start + _STORIES] for start in range(0, len(story_ids), _STORIES))
 
 
 def _first_of_each(search: SavedSearch, story_ids: Sequence[str]) -> Query:

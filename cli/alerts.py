@@ -141,10 +141,11 @@ def show(saved_search_id: SavedSearchId, as_json: AsJson = False) -> None:
 def show_deliveries(context: Context, deliveries: Sequence[Delivery]) -> None:
     from store.articles import ArticleStore
 
-    articles = ArticleStore(context.es, context.names).get({d.article_id for d in deliveries if d.article_id})
+    found = ArticleStore(context.es, context.names).in_reach({d.article_id for d in deliveries if d.article_id})
     for delivery in deliveries:
-        article = articles.get(delivery.article_id)
-        title = delivery.headline or (article.title if article else "an article that is no longer in the index")
+        article = found.articles.get(delivery.article_id)
+        gone = "can't be read now" if delivery.article_id in found.unknown else "is no longer in the index"
+        title = delivery.headline or (article.title if article else f"an article that {gone}")
         head = f"  {delivery.created_at:%d %b %H:%M %Z} {delivery.kind} [bold]{delivery.state}[/] {escape(title)}"
         out.print(head, soft_wrap=True)
         for outcome in delivery.outcomes:

@@ -133,6 +133,9 @@ def _print_sent(sent: DeliverReport) -> None:
     out.print(f"[bold]{sent.sent}[/] mails sent, {sent.postponed} postponed, {sent.failed} failed.")
     for reason in filter(None, (sent.down, sent.stopped)):
         err.print(f"[red]Some mails were not sent:[/] {escape(reason)}", soft_wrap=True)
+    if sent.out_of_reach:
+        wait = f"{sent.out_of_reach} {'stories wait' if sent.out_of_reach > 1 else 'story waits'}"
+        err.print(f"[red]{wait} for a month of the articles that can't be read:[/] see `newswatch status`.")
     _print_quarantined(sent.set_aside)
 
 

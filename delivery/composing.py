@@ -70,6 +70,8 @@ class LeftOut:
     """Their article is no longer in the index."""
     repeated: tuple[str, ...] = ()
     """Updates that say only what was mailed, word for word."""
+    waiting: tuple[str, ...] = ()
+    """They need an article of a month that can't be read now, so they stay due."""
 
     def outcomes(self) -> tuple[tuple[tuple[str, ...], DeliveryState, str], ...]:
         """Ids of deliveries, what becomes of them, and why."""
@@ -208,7 +210,10 @@ class Composer:
         for item in mail.items:
             earlier.pop(item.story_id, None)
         reports = reports_since(self._es, self._names.articles, list(earlier), since, lacking)
-        articles = self._reads.articles({earlier[story].article_id for story in reports})
+        told = {earlier[story].article_id for story in reports}
+        articles = self._reads.articles(told)
+        if lost := self._reads.out_of_reach(told):
+            lacking.append(Missing((), 0, 0, f"{len(lost)} articles are out of reach"))
         moved = [
             Moved(articles[earlier[story].article_id].title, count)
             for story, count in sorted(reports.items(), key=lambda one: (-one[1], one[0]))
@@ -264,13 +269,17 @@ class Composer:
         wanted = {d.article_id for d in mail.deliveries if d.article_id}
         known = {item.story_id: latest_mailed(item.mailed) for item in mail.items if item.was_told}
         articles = self._reads.articles(wanted.union(*known.values()))
-        lacking = wanted - articles.keys()
+        waiting = [item for item in mail.items if self._waits(item, known.get(item.story_id, ()))]
+        if waiting and mail.again:  # it may have been accepted, so all of it goes again or nothing
+            return [], LeftOut(waiting=tuple(d.id for d in mail.deliveries))
+        items = [item for item in mail.items if item not in waiting]
+        lacking = wanted - articles.keys() - self._reads.out_of_reach(wanted)
         if lacking and (unreadable := ArticleStore(self._es, self._names).exist(lacking)):
             raise NewswatchError(f"its article {min(unreadable)} can't be read in Elasticsearch")
-        now_in = {item.story_id: story_now(item, articles.get(item.article_id)) for item in mail.items}
+        now_in = {item.story_id: story_now(item, articles.get(item.article_id)) for item in items}
         facts = self._reads.facts(list(dict.fromkeys(now_in.values())))
         stories, gone, repeated = [], [], []
-        for item in mail.items:
+        for item in items:
             story = story_of(item, articles, facts[now_in[item.story_id]], known.get(item.story_id, ()))
             if story is None:
                 gone += [d.id for d in item.deliveries]
@@ -278,7 +287,15 @@ class Composer:
                 repeated += [d.id for d in item.deliveries]
             else:
                 stories.append(story)
-        return stories, LeftOut(tuple(gone), tuple(repeated))
+        return stories, LeftOut(tuple(gone), tuple(repeated), tuple(d.id for item in waiting for d in item.deliveries))
+
+    def _waits(self, item: MailItem, mailed: Collection[str]) -> bool:
+        """Whether an article of the item, or one that it is compared with, may be in a month that can't be read.
+
+        Told without it, a story would lack a report for good, or repeat what its reader was mailed.
+        """
+        its_own = {d.article_id for d in item.deliveries} | {item.article_id, *item.other_article_ids}
+        return bool(self._reads.out_of_reach(its_own.union(mailed)))
 
     def _passages(self, stories: Sequence[MailStory]) -> dict[str, tuple[Passage, ...]]:
         """Delivery → where its saved search matches, for deliveries without passages."""

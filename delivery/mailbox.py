@@ -28,6 +28,8 @@ _FIRST_RETRY = timedelta(minutes=1)
 _LAST_RETRY = timedelta(hours=1)
 _LONGEST_REST = timedelta(days=1)
 """Longest wait that a channel may ask for."""
+_UNTRIED = timedelta(days=1)
+"""How late a try must be for the refusals before it to count no more."""
 CONFIRM_WITHIN = timedelta(days=7)
 """How long mails wait for an address to be confirmed; after that they are suppressed."""
 
@@ -43,6 +45,9 @@ class Mailbox:
     failures: int = 0
     """Consecutive temporary refusals."""
     failing_since: datetime | None = None
+    """When these refusals began; a recipient who was not tried for a day begins anew."""
+    refused_until: datetime | None = None
+    """When the next try after the last refusal was to be."""
     retry_at: datetime | None = None
     """Time of the next try."""
     last_error: str | None = None
@@ -79,6 +84,7 @@ def served(
         last_digests={**box.last_digests, **digests},
         failures=0,
         failing_since=None,
+        refused_until=None,
         retry_at=None,
         last_error=None,
     )
@@ -90,11 +96,21 @@ def put_off(box: Mailbox, why: str, now: datetime, asked_s: float | None = None)
     If the channel asks for a longer wait, `asked_s` seconds, it gets it, up to a day.
 
     The first tries come early, because a server that greylists unknown senders accepts them after a few minutes.
+
+    Refusals are counted from the first one as long as the recipient is tried. Where nothing could be tried for a day,
+    because the server was away, they are counted from now.
     """
+    if box.refused_until is not None and now - box.refused_until >= _UNTRIED:
+        box = replace(box, failures=0, failing_since=None)
     asked = min(timedelta(seconds=min(asked_s or 0, 1e6)), _LONGEST_REST)
     wait = max(min(_FIRST_RETRY * 2 ** min(box.failures, 10), _LAST_RETRY), asked)
     return replace(
-        box, failures=box.failures + 1, failing_since=box.failing_since or now, retry_at=now + wait, last_error=why
+        box,
+        failures=box.failures + 1,
+        failing_since=box.failing_since or now,
+        refused_until=now + wait,
+        retry_at=now + wait,
+        last_error=why,
     )
 
 
@@ -114,6 +130,7 @@ def seen_at(box: Mailbox, now: datetime) -> Mailbox:
         last_by_alert=by_alert,
         last_digests=digests,
         failing_since=since,
+        refused_until=box.refused_until and min(box.refused_until, now + _LONGEST_REST),
         retry_at=retry_at,
     )
 
@@ -164,6 +181,7 @@ def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
         noted,
         failures=before.failures,
         failing_since=before.failing_since,
+        refused_until=before.refused_until,
         retry_at=before.retry_at,
         last_error=before.last_error,
     )
@@ -171,7 +189,7 @@ def untried(noted: Mailbox, before: Mailbox) -> Mailbox:
 
 def answered(box: Mailbox, why: str) -> Mailbox:
     """The mailbox after a permanent refusal: no retry is due. Pure."""
-    return replace(box, failures=0, failing_since=None, retry_at=None, last_error=why)
+    return replace(box, failures=0, failing_since=None, refused_until=None, retry_at=None, last_error=why)
 
 
 def bounced(box: Mailbox, why: str, now: datetime) -> Mailbox:
@@ -181,7 +199,8 @@ def bounced(box: Mailbox, why: str, now: datetime) -> Mailbox:
 
 def resumed(box: Mailbox) -> Mailbox:
     """The mailbox, mailed again. Pure."""
-    return replace(box, bounced_at=None, bounced_why="", failures=0, failing_since=None, retry_at=None)
+    nothing_refused = replace(box, failures=0, failing_since=None, refused_until=None, retry_at=None)
+    return replace(nothing_refused, bounced_at=None, bounced_why="")
 
 
 class Mailboxes:

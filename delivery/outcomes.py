@@ -183,7 +183,8 @@ class Outcomes:
                 of_story = mails[each.outcome.recipient][story]
                 of_story[each.outcome.key] = _plus(of_story.get(each.outcome.key), each)
         told = (mail for own in mails.values() for keys in own.values() for mail in keys.values())
-        now = ArticleStore(self._es, self._names).stories_of({one for mail in told for one in mail.article_ids if one})
+        articles = {one for mail in told for one in mail.article_ids if one}
+        now = ArticleStore(self._es, self._names).stories_in_reach(articles)  # the others count as where they were
         return {
             who: {story: [_placed(mail, story, now) for mail in _in_order(keys)] for story, keys in own.items()}
             for who, own in mails.items()

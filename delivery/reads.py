@@ -19,15 +19,22 @@ class Reads:
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names, self._store = es, names, ArticleStore(es, names)
         self._articles: dict[str, Article | None] = {}
+        self._lost: set[str] = set()
         self._facts: dict[str, StoryFacts] = {}
         self._passages: dict[Place, tuple[Passage, ...]] = {}
 
     def articles(self, ids: Collection[str]) -> dict[str, Article]:
-        """The readable articles among `ids`, by id, in real time."""
+        """The readable articles among `ids`, by id, in real time; without those out of reach (`out_of_reach`)."""
         unknown = {name for name in ids if name not in self._articles}
         if unknown:
-            self._articles |= dict.fromkeys(unknown) | self._store.get(unknown)
+            found = self._store.in_reach(unknown)
+            self._articles |= dict.fromkeys(unknown) | found.articles
+            self._lost |= found.unknown
         return {name: article for name in ids if (article := self._articles[name])}
+
+    def out_of_reach(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids that were asked for and may be in a month that can't be read."""
+        return self._lost & {*ids}
 
     def facts(self, story_ids: Sequence[str]) -> dict[str, StoryFacts]:
         """The facts of each story, as of the last refresh; not `is_whole` where a slice could not be searched."""

@@ -32,6 +32,8 @@ class DeliverReport:
     """Recipients, mails and documents that went into quarantine (`newswatch problems` says why)."""
     latency: Latencies = field(default_factory=Latencies)
     """Seconds from reading a story to its instant mail's acceptance, once per recipient."""
+    out_of_reach: int = 0
+    """Deliveries that wait because an article that they need may be in a month that can't be read."""
     broken: str | None = None
     """Why the line to a channel broke with a recipient; with several in a row the channel is `down`."""
 
@@ -53,5 +55,6 @@ class DeliverReport:
             other.stopped or self.stopped,
             self.set_aside + other.set_aside,
             self.latency + other.latency,
+            self.out_of_reach + other.out_of_reach,
             self.broken or other.broken,
         )

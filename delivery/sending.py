@@ -86,8 +86,7 @@ def judged(result: SendResult, letter: Letter, to: str, now: datetime, give_up: 
     forget = result.unknown is None and not mail.again
     if result.down:
         report = DeliverReport(postponed=1, down=result.down)
-        # Nothing is tried while the channel is down: what the recipient refused before is over by the next refusal.
-        return Verdict(DeliveryState.PENDING, replace(box, last_error=why, failing_since=None), report, why, forget)
+        return Verdict(DeliveryState.PENDING, replace(box, last_error=why), report, why, forget)
     later, broken = put_off(box, why, now, refusal.retry_after_s if refusal else None), why if result.broken else None
     over = _given_up(letter.parcels, later, now, give_up, together=not forget)
     reason = f"given up, refused since {later.failing_since:%Y-%m-%d}: {why}"

@@ -281,7 +281,8 @@ class Worker:
                 over = partial(self._over, mail=mail, state=state, why=why)
                 changes |= {one.parcels[name].stored.id: over for name in ids}
             failed = 1 if made is None and left_out.gone else 0
-            report += DeliverReport(suppressed=len(left_out.repeated), failed=failed)
+            waiting = len(left_out.waiting)
+            report += DeliverReport(suppressed=len(left_out.repeated), failed=failed, out_of_reach=waiting)
             if made is not None:
                 written.append(_Written(one, mail, made))
                 changes |= {one.parcels[name].stored.id: partial(begun, made=made, mail=mail) for name in made.carried}

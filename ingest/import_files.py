@@ -52,6 +52,8 @@ class Item:
     number: int
     """Records up to here, from 1."""
     article: Article | None = None
+    url: str = ""
+    """The article's address as the source wrote it."""
     fault: str = ""
     """Why there is no article. Both empty: the record holds none, such as a WARC's request."""
 
@@ -121,7 +123,8 @@ def _of_line(line: bytes, place: int, number: int, now: datetime) -> Item:
         return Item(place, name, number)
     try:
         data = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), object_pairs_hook=_once)
-        return Item(place, name, number, imported(data, now=now))
+        article = imported(data, now=now)
+        return Item(place, name, number, article, data["url"])
     except UnicodeDecodeError as error:
         return Item(place, name, number, fault=f"it is not UTF-8 from its byte {error.start + 1:,} on")
     except json.JSONDecodeError as error:
@@ -183,7 +186,7 @@ def _of_record(record: ArcWarcRecord, offset: int, number: int, now: datetime) -
         return Item(0, name, number)  # robots.txt, pictures, errors: a crawl is full of them
     try:
         body = _content(record)
-        return Item(0, name, number, _of_page(body, url, kind, min(_read_at(record), now)))
+        return Item(0, name, number, _of_page(body, url, kind, min(_read_at(record), now)), url)
     except (GivenError, NotUnpackedError) as error:
         return Item(0, name, number, fault=f"{url}: {error}")
     except Exception as error:  # a fault of ours costs this page

@@ -23,6 +23,7 @@ from ingest.urls import is_address, known_id
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
 from jobs.enricher import enricher_of
+from jobs.known_as import known_as
 from jobs.uniting import join_across
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -172,7 +173,8 @@ def _of_installation(seq: int, number: int, article: Article, now: datetime) -> 
     extractor = article.provenance.extractor
     extractor = extractor if extractor.startswith(IMPORTED) else f"{IMPORTED} {extractor}"
     fresh = replace(article, story_id="", duplicate_of=None, placed_at=None, placed_by="", problems=())
-    return Item(seq, name, number, replace(fresh, provenance=replace(article.provenance, extractor=extractor)))
+    imported = replace(fresh, provenance=replace(article.provenance, extractor=extractor))
+    return Item(seq, name, number, imported, article.url)
 
 
 class _Importer:
@@ -212,11 +214,11 @@ class _Importer:
     def _chunk(self, stored: Stored[Import], chunk: Sequence[Item]) -> Stored[Import]:
         """Bring in a chunk, and move the cursor behind it."""
         faults = [(item.name, item.fault) for item in chunk if item.fault]
-        articles: list[Article] = []
+        taken: list[tuple[Article, str]] = []
         for item in chunk:
             if item.article is not None:
-                self._take(item, item.article, articles, faults)
-        written = self._write(articles) if articles else WriteReport()
+                self._take(item, item.article, taken, faults)
+        written = self._write(known_as(self._articles, taken)) if taken else WriteReport()
         faults += [(f"the article {refused.article.url}", refused.reason) for refused in written.refused]
         for name, why in faults:
             self._on_fault(name, why)
@@ -229,7 +231,9 @@ class _Importer:
         moved = replace(stored.value, place=last.place, number=last.number, changed_at=now, counts=dict(counts))
         return self._imports.save(replace(moved, faults=(*moved.faults, *kept)), stored)
 
-    def _take(self, item: Item, article: Article, articles: list[Article], faults: list[tuple[str, str]]) -> None:
+    def _take(
+        self, item: Item, article: Article, taken: list[tuple[Article, str]], faults: list[tuple[str, str]]
+    ) -> None:
         keep = timedelta(days=self._context.settings.retention_days)
         if month_end(f"{article.first_seen:%Y.%m}") <= self._context.clock() - keep:
             days = self._context.settings.retention_days
@@ -237,7 +241,7 @@ class _Importer:
             faults.append((item.name, why))
             return
         try:
-            articles.append(self._enriched(article))
+            taken.append((self._enriched(article), item.url))
         except Exception as error:  # a fault of ours costs this article
             faults.append((item.name, reason_of(error)))
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
 from ingest.assemble import source_of
 from ingest.given import GivenError, pushed
-from ingest.urls import domain_of, former_url, is_address, known_id
+from ingest.urls import domain_of, is_address
 from jobs.context import Context, job
 from jobs.enricher import enricher_of
+from jobs.known_as import known_as
 from newswatch.article import Article, Source
 from newswatch.errors import DocumentError
 from newswatch.feed import Feed
@@ -94,7 +95,9 @@ def push(context: Context, items: Sequence[Any], pusher: Pusher) -> PushReport:
             refused[index] = Received(index, "refused", reason="a fault of newswatch; it is among the problems")
         else:
             articles[index] = article
-    articles = _as_known(ArticleStore(context.es, context.names), articles, items)
+    given = [(article, items[index]["url"]) for index, article in articles.items()]
+    known = known_as(ArticleStore(context.es, context.names), given)
+    articles = dict(zip(articles, known, strict=True))
     batch, outcomes = (
         _written(context, articles, feed.id if feed else pusher.feed_id, enriched, walls) if articles else (None, {})
     )
@@ -116,19 +119,6 @@ def _article(
     source = source_of(feed, url) if feed and domain and url else Source(pusher.feed_id, pusher.name, domain)
     article = pushed(item, source, now=now)
     return walls.attempt("article", article.id, partial(enriched, article), url=article.url, feed_id=source.feed_id)
-
-
-def _as_known(store: ArticleStore, articles: Mapping[int, Article], items: Sequence[Any]) -> dict[int, Article]:
-    """The articles, those of addresses by which an earlier version knew an article as that one."""
-    former = {index: former_url(items[index]["url"]) for index in articles}
-    other = {index: known_id(url) for index, url in former.items() if known_id(url) != articles[index].id}
-    stored = store.exist(other.values()) if other else set()
-    known = {
-        index: replace(articles[index], id=article_id, url=former[index])
-        for index, article_id in other.items()
-        if article_id in stored
-    }
-    return {**articles, **known}
 
 
 def _feed(context: Context, feed_id: str) -> Feed | None:

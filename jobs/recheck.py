@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from ingest.http.fetch import Fetcher
 from ingest.http.fetched import Fetched
@@ -41,6 +41,10 @@ class RecheckReport:
     changed: int = 0
 
 
+_LOST_WAIT: Final = timedelta(hours=1)
+"""Until an article is looked for again that is in a month which can't be read."""
+
+
 @job("recheck")
 def recheck(context: Context) -> RecheckReport:
     """Read again what is due. Repeating it is harmless.
@@ -55,8 +59,11 @@ def recheck(context: Context) -> RecheckReport:
         return RecheckReport(noted)
     enriched = enricher_of(context)
     store = ArticleStore(context.es, context.names, retag=enriched)
-    mailed = store.get(recheck.value.article_id for recheck in due).values()
-    articles = [article for article in mailed if not is_part(article.url)]
+    mailed = store.in_reach(recheck.value.article_id for recheck in due)
+    lost = [recheck for recheck in due if recheck.value.article_id in mailed.unknown]
+    rechecks.postpone(lost, context.clock() + _LOST_WAIT)
+    due = [recheck for recheck in due if recheck not in lost]
+    articles = [article for article in mailed.articles.values() if not is_part(article.url)]
     walls = context.bulkhead("recheck")
     pages = asyncio.run(_read_pages(context, articles, walls))
     seen = []

@@ -33,6 +33,9 @@ else:
 
 
 _MERGE: Final = "tag:yaml.org,2002:merge"
+_MAP: Final = "tag:yaml.org,2002:map"
+_TEXT: Final = "tag:yaml.org,2002:str"
+_SEQUENCE: Final = "tag:yaml.org,2002:seq"
 
 
 class _UniqueKeys(SafeConstructor):
@@ -185,9 +188,9 @@ def listed(source: Source, key: str) -> Listed | None:
     root, _ = _parsed(file.path, file.text, construct=False)
     if not isinstance(root, yaml.MappingNode) or [name.value for name, _ in root.value] != [key]:
         return None
-    items = root.value[0][1]
-    if not isinstance(items, yaml.SequenceNode):
-        return None
+    name, items = root.value[0]
+    if not isinstance(items, yaml.SequenceNode) or (root.tag, name.tag, items.tag) != (_MAP, _TEXT, _SEQUENCE):
+        return None  # also a list that is tagged as another thing (`!foo []`)
     return Listed(root, tuple(_item(file, node) for node in items.value))
 
 
@@ -452,24 +455,31 @@ def line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
     """The line (from 1) of `location`, a path of keys and indices; if it is missing, the line of its nearest parent."""
     if node is None:
         return 1
-    if location:
-        step, rest = location[0], location[1:]
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(step):
-                    return line_of(value, rest) if rest else int(key.start_mark.line) + 1
-        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            return line_of(node.value[step], rest)
-    return int(node.start_mark.line) + 1
+    steps = _steps(node, location)
+    if steps and len(steps) == len(location):
+        return int(steps[-1][0].start_mark.line) + 1
+    nearest = steps[-1][1] if steps else node
+    return int(nearest.start_mark.line) + 1
 
 
 def text_at(node: yaml.Node | None, location: tuple[int | str, ...]) -> str:
     """What is written at `location`, a path of keys and indices; empty if there is no single value."""
+    steps = _steps(node, location)
+    at = steps[-1][1] if steps else node
+    return str(at.value) if len(steps) == len(location) and isinstance(at, yaml.ScalarNode) else ""
+
+
+def _steps(node: yaml.Node | None, location: tuple[int | str, ...]) -> list[tuple[yaml.Node, yaml.Node]]:
+    """For each step of `location`, as far as there is one: the key (the item, in a list) and the value."""
+    steps: list[tuple[yaml.Node, yaml.Node]] = []
     for step in location:
+        pair = None
         if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == str(step)), None)
+            pair = next((pair for pair in node.value if pair[0].value == str(step)), None)
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-        else:
-            return ""
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+            pair = node.value[step], node.value[step]
+        if pair is None:
+            break
+        steps.append(pair)
+        node = pair[1]
+    return steps

@@ -109,6 +109,8 @@ class Storage:
     """Why it does not answer; empty: it does. Then nothing else of the reading is known."""
     status: str = ""
     """The health of our indices: green, yellow or red."""
+    lost: tuple[str, ...] = ()
+    """Those that are red: a part of each is on no node in reach."""
     disk_free: float | None = None
     """Smallest free share of a node's disk, from 0 to 1; None: unknown."""
     disk: str = ""

@@ -235,8 +235,10 @@ class _Reader:
         )
         asking = self._es.options(ignore_status=_DENIED)
         if present:
-            health = asking.cluster.health(index=sorted(present), level="cluster", local=True).body
-            storage = replace(storage, status=str(health.get("status", "")))
+            wanted = ["status", "indices.*.status"]
+            health = asking.cluster.health(index=sorted(present), level="indices", local=True, filter_path=wanted).body
+            lost = sorted(name for name, one in health.get("indices", {}).items() if one.get("status") == "red")
+            storage = replace(storage, status=str(health.get("status", "")), lost=tuple(lost))
         told = asking.health_report(feature=["disk"], verbose=False).body
         disk = told.get("indicators", {}).get("disk", {})
         nodes = asking.nodes.stats(metric="fs", filter_path="nodes.*.fs.total").body.get("nodes", {})

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from newswatch.article import Article
 from newswatch.batch import Batch
@@ -25,7 +26,9 @@ from store.names import Names
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
 _ROUNDS = 10
-"""Number of tries for a write that other writers keep overtaking."""
+"""Number of tries for a write that other writers keep overtaking, and for a month that can't be read."""
+_LOOKS = 3
+"""Number of tries for a month that can't be read, where the rest is of use without it."""
 _NEAR = timedelta(hours=1)
 
 
@@ -68,6 +71,27 @@ class _Write:
     action: Document
 
 
+@dataclass(frozen=True, slots=True)
+class InReach:
+    """The articles that the months in reach have."""
+
+    articles: dict[str, Article]
+    """Id → article."""
+    unknown: frozenset[str] = frozenset()
+    """The ids that a month out of reach may have. Nobody knows whether these articles exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the slices said of some ids."""
+
+    live: list[str]
+    """The slices in force."""
+    by_id: dict[str, Hit]
+    lost: dict[str, Hit]
+    """Id that no slice in reach has → the answer of a slice that can't be read and may have it."""
+
+
 class ArticleStore:
     """The articles of one installation."""
 
@@ -88,8 +112,18 @@ class ArticleStore:
         self._importing = importing
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
-        """The existing articles among `ids`, by id, in real time (before a refresh too)."""
+        """The existing articles among `ids`, by id, in real time (before a refresh too).
+
+        Raises:
+            StoreError: a month that may have one of them can't be read.
+        """
         return {article.id: article.value[0] for article in self.stored(ids)}
+
+    def in_reach(self, ids: Iterable[str]) -> InReach:
+        """`get` for whoever can do without an article that is out of reach, or wait for it."""
+        found = self._look(ids, _LOOKS)
+        articles = {one.id: one.value[0] for one in all_stored(found.by_id.values(), with_document)}
+        return InReach(articles, frozenset(found.lost))
 
     def stories_now(self, story_ids: Iterable[str]) -> dict[str, str]:
         """Story → the one that it is now: it may have been joined with another, where its first report is then, which
@@ -108,13 +142,24 @@ class ArticleStore:
                     found[hit["_id"]] = str(story)
         return found
 
+    def stories_in_reach(self, ids: Iterable[str]) -> dict[str, str]:
+        """`stories_of` the articles in reach, for whoever can do without the others."""
+        wanted = list(ids)
+        try:
+            return self.stories_of(wanted)
+        except ApiError as error:
+            if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+        found = self._look(wanted, _LOOKS).by_id.items()
+        return {name: str(story) for name, hit in found if (story := hit["_source"].get("story_id"))}
+
     def stored(self, ids: Iterable[str]) -> list[Stored[tuple[Article, Document]]]:
         """Those of `get`, as they are stored, for writing them again."""
-        return all_stored(self._hits(ids)[1].values(), with_document)
+        return all_stored(self._hits(ids).by_id.values(), with_document)
 
     def exist(self, ids: Iterable[str]) -> set[str]:
         """The ids that have a document, readable or not, in real time."""
-        return set(self._hits(ids)[1])
+        return set(self._hits(ids).by_id)
 
     def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
         """Write the new and changed articles, numbered from `seq` on; the outcome for each article.
@@ -148,7 +193,8 @@ class ArticleStore:
     def _decide(
         self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
     ) -> list[_Write]:
-        live, existing = self._hits(article.id for article in articles)
+        found = self._hits(article.id for article in articles)
+        live, existing = found.live, found.by_id
         writes: list[_Write] = []
         topics = self._names.topics()
         for article in articles:
@@ -218,7 +264,7 @@ class ArticleStore:
 
         The worker's stays, since it is matched. Returns what is to be written, that is merged, again.
         """
-        hits = self._mget(self.slices(), list(created)) or []
+        hits = self._every(self.slices, list(created))
         twice = Counter(hit["_id"] for hit in hits)
         ours = [hit for hit in hits if twice[hit["_id"]] > 1 and hit["_source"].get("batch") == batch.id]
         for result in bulk.write(self._es, (bulk.delete(stored(None, hit)) for hit in ours)):
@@ -230,9 +276,12 @@ class ArticleStore:
 
     def _of_months(self, months: set[str], article_id: str) -> list[Stored[None]]:
         """The article's documents in the slices of `months`, the earlier month first."""
-        slices = [home_of(self._names, live_slices(self._es, self._names), month) for month in sorted(months)]
-        hits = self._mget([index for index in slices if index], [article_id])
-        return [stored(None, hit) for hit in hits or ()]
+
+        def slices() -> list[str]:
+            homes = [home_of(self._names, live_slices(self._es, self._names), month) for month in sorted(months)]
+            return [index for index in homes if index]
+
+        return [stored(None, hit) for hit in self._every(slices, [article_id])]
 
     def _home(self, live: list[str], first_seen: datetime) -> str:
         """The slice for articles first seen at that moment; created and added to `live` if it is missing."""
@@ -247,39 +296,78 @@ class ArticleStore:
         """The monthly slices in force, newest first."""
         return live_slices(self._es, self._names)
 
-    def _hits(self, ids: Iterable[str]) -> tuple[list[str], dict[str, Hit]]:
-        """The slices in force, and the existing documents of the articles by id, in real time."""
+    def _hits(self, ids: Iterable[str]) -> _Found:
+        """The slices in force, and the existing documents of the articles by id, in real time.
+
+        Raises:
+            StoreError: a slice that may have one of them can't be read, so that nobody knows whether it exists.
+        """
+        found = self._look(ids, _ROUNDS)
+        if shut := next(filter(_is_shut, found.lost.values()), None):
+            raise unreadable_index(shut)
+        if found.lost:
+            raise _out_of_reach(sorted({str(doc["_index"]) for doc in found.lost.values()}))
+        return found
+
+    def _look(self, ids: Iterable[str], rounds: int) -> _Found:
+        """The same, with what is out of reach after so many tries."""
         wanted = list(dict.fromkeys(ids))
-        for attempt in range(_ROUNDS):
-            live = self.slices()
-            hits = self._mget(live, wanted)
-            if hits is not None:
+        found = self._look_once(wanted)
+        for attempt in range(rounds - 1):
+            if not found.lost or any(map(_is_shut, found.lost.values())):
                 break
-            # A node has restarted or a shard moves, so a slice can't be read yet.
-            time.sleep(min(0.05 * 2**attempt, 2.0))
-        else:
-            raise StoreError(
-                "A month of the articles can't be read now, as a node is away or an index moves. What waits for it is "
-                "tried again; `newswatch status` says what is wrong."
-            )
+            _pause(attempt)
+            found = self._look_once(wanted)
+        return found
+
+    def _look_once(self, wanted: list[str]) -> _Found:
+        live = self.slices()
+        hits, faulty = self._mget(live, wanted)
         by_id: dict[str, Hit] = {}
         for hit in hits:
             by_id.setdefault(hit["_id"], hit)
-        return live, by_id
+        return _Found(live, by_id, {doc["_id"]: doc for doc in faulty if doc["_id"] not in by_id})
 
-    def _mget(self, slices: list[str], ids: list[str]) -> list[Hit] | None:
-        """The documents of the ids in the slices; None if a slice is gone or not ready, so that nothing is known."""
+    def _every(self, slices: Callable[[], list[str]], ids: list[str]) -> list[Hit]:
+        """The documents of the ids in the slices, all of an id that several have.
+
+        Raises:
+            StoreError: a slice can't be read.
+        """
+        for attempt in range(_ROUNDS):
+            hits, faulty = self._mget(slices(), ids)
+            if not faulty:
+                return hits
+            _pause(attempt)
+        raise _out_of_reach(sorted({str(doc["_index"]) for doc in faulty}))
+
+    def _mget(self, slices: list[str], ids: list[str]) -> tuple[list[Hit], list[Hit]]:
+        """The documents of the ids in the slices, and the answers of slices that can't be read."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Hit] = []
+        faulty: list[Hit] = []
         for start in range(0, len(wanted), _GETS):
             answer = self._es.mget(docs=wanted[start : start + _GETS])
-            faulty = [doc for doc in answer["docs"] if "error" in doc]
-            if any(doc["error"].get("type") in (faults.CLOSED, faults.BLOCKED) for doc in faulty):
-                raise unreadable_index(faulty[0])
-            if faulty:
-                return None
             hits += [doc for doc in answer["docs"] if doc.get("found")]
-        return hits
+            faulty += [doc for doc in answer["docs"] if "error" in doc]
+        return hits, faulty
+
+
+def _pause(attempt: int) -> None:
+    """Wait before another try: a node has restarted or a shard moves, so a slice can't be read yet."""
+    time.sleep(min(0.05 * 2**attempt, 2.0))
+
+
+def _is_shut(doc: Hit) -> bool:
+    """Whether somebody has closed or blocked the slice, which lasts until somebody opens it."""
+    return doc["error"].get("type") in (faults.CLOSED, faults.BLOCKED)
+
+
+def _out_of_reach(slices: Sequence[str]) -> StoreError:
+    return StoreError(
+        f"A month of the articles can't be read now ({', '.join(slices)}), as a node is away or an index moves. What "
+        "waits for it is tried again; `newswatch status` says what is wrong."
+    )
 
 
 def _stored_article(hit: Hit | None) -> Stored[tuple[Article, Document]] | None:

@@ -81,6 +81,16 @@ class Rechecks:
             sort=[{"due_at": "asc"}],
         )
 
+    def postpone(self, rechecks: Sequence[Stored[Recheck]], due_at: datetime) -> None:
+        """Read the articles again at `due_at` instead, so that they hold up no others until then.
+
+        Raises:
+            StoreError: the index can't be written to.
+        """
+        actions = [bulk.replace(was, dump(replace(was.value, due_at=due_at))) for was in rechecks]
+        for result in bulk.write(self._es, actions):
+            bulk.won(result)
+
     def done(self, rechecks: Sequence[Stored[Recheck]]) -> None:
         """Record that the articles were read; what another worker has recorded meanwhile stays.
 

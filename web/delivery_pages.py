@@ -53,7 +53,7 @@ def list_deliveries(
         size=PAGE,
         offset=offset,
     )
-    titles = ArticleStore(here.es, here.names).get(d.article_id for d in found.page if d.article_id)
+    titles = ArticleStore(here.es, here.names).in_reach(d.article_id for d in found.page if d.article_id).articles
     caught = caught_names(here, (o.reference for d in found.page for o in d.outcomes if o.reference))
     values = {"found": found, "titles": titles, "caught": caught, "pages": pages(offset, PAGE, found.total, MAX_WINDOW)}
     chosen = {"state": state, "alert": alert, "to": to.strip(), **days.chosen}

@@ -118,25 +118,6 @@ def fingerprint_of(search: SavedSearch) -> str:
     return fingerprint(replace(search, version=1, enabled=True, mute_until=None))
 
 
-def merged(base: Draft, mine: Draft, now: Draft) -> Draft:
-    """What `mine` changed of `base`, and in all else what is in force `now`."""
-    return replace(
-        now,
-        **{
-            one.name: getattr(mine, one.name)
-            for one in fields(Draft)
-            if _typed(getattr(mine, one.name)) != _typed(getattr(base, one.name))
-        },
-    )
-
-
-def _typed(value: Any) -> Any:
-    """As browsers send it: without the seconds of a full minute; blanks and the ends of lines don't count."""
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"(T\d\d:\d\d):00$", r"\1", " ".join(value.split()))
-
-
 _TEXTS = tuple(one.name for one in fields(Draft) if isinstance(one.default, str))
 
 

@@ -20,7 +20,7 @@ from newswatch.feed import Feed
 from newswatch.reliability import GRADES, meant
 from store.feeds import FeedStore
 from web.feed_forms import LABELS, TEXTS, FeedDraft
-from web.fingerprint import fingerprint
+from web.fingerprint import changed, fingerprint, merged
 from web.render import render
 from web.security import Form, Here, Posted, UserName
 
@@ -41,6 +41,8 @@ class Page:
     fault: str = ""
     found: Discovery | None = None
     """What was found at the address, if it was looked at."""
+    others: tuple[tuple[str, str, str], ...] = ()
+    """What others have changed since the form was opened: field, before, after."""
     insists: bool = False
     """Whether it offers to save an address at which there is no feed now."""
 
@@ -74,9 +76,8 @@ def create(request: Request, here: Here, name: UserName, form: Posted) -> Respon
 @changes.post("/feeds/{feed_id}/edit")
 def change(request: Request, here: Here, name: UserName, form: Posted, feed_id: str) -> Response:
     feed = _feed(here, feed_id)
-    if fingerprint(feed) != form.text("was"):
-        fault = "This feed was changed by somebody else in the meantime: below is what it is now."
-        return _page(request, Page(FeedDraft.of(feed), feed, fault=fault))
+    if fingerprint(feed) != form.text("was") and (overtaken := _overtaken(feed, form)).others:
+        return _page(request, overtaken)
     page = _judged(here, form, Page(FeedDraft.read(form), feed))
     spec = page.draft.spec(enabled=feed.enabled, was=feed)
     if _is_to_be_shown(page, form) or not isinstance(spec, FeedSpec):
@@ -102,6 +103,17 @@ def switch(request: Request, here: Here, name: UserName, form: Posted, feed_id: 
     if feed.enabled != on:
         feed_list.edit(here, feed, spec, by=name)
     return _to(request, f"/feeds/{feed_id}?done={'on' if on else 'off'}")
+
+
+def _overtaken(feed: Feed, form: Form) -> Page:
+    """The form again, as somebody has saved the feed since it was opened: what was typed, over what is in force now.
+
+    Saving it again puts that in force; the page says what the others have changed.
+    """
+    now, typed = FeedDraft.of(feed), FeedDraft.read(form)
+    base = FeedDraft.opened(form) or typed
+    others = tuple((LABELS[name], getattr(base, name), getattr(now, name)) for name in changed(base, now))
+    return Page(merged(base, typed, now) if base is not typed else typed, feed, others=others)
 
 
 def _judged(here: Context, form: Form, page: Page) -> Page:
@@ -163,8 +175,9 @@ def _feed(here: Context, feed_id: str) -> Feed:
 
 def _page(request: Request, page: Page) -> Response:
     was = fingerprint(page.feed) if page.feed else ""
-    status = 400 if page.wrong or page.fault else 200
-    values = {"labels": LABELS, "kinds": KINDS, "texts": TEXTS, "was": was}
+    status = 400 if page.wrong or page.fault else 409 if page.others else 200
+    opened = FeedDraft.of(page.feed).as_opened if page.feed else ""
+    values = {"labels": LABELS, "kinds": KINDS, "texts": TEXTS, "was": was, "opened": opened}
     values |= {"grades": {"": "not rated"} | {grade: meant(grade) for grade in GRADES}}
     return render(request, "feed_form.html.j2", status, page=page, **values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from ingest.urls import read_address, with_scheme
 from newswatch.feed import Feed, FullText
 from newswatch.names_in_english import countries, languages
 from newswatch.reliability import GRADES
+from store.elastic.documents import load
 from web.security import Form
 
 TITLE_CHARS: Final = 200
 """Maximum length of a title, of an owner, and of each topic."""
+OPENED_CHARS: Final = 100_000
 TOPICS: Final = 20
 TEXTS: Final[tuple[str, ...]] = get_args(FullText)
 LABELS: Final[Mapping[str, str]] = {
@@ -80,6 +83,19 @@ class FeedDraft:
             "yes" if feed.state_media else "",
             "yes" if feed.fast else "no",
         )
+
+    @classmethod
+    def opened(cls, form: Form) -> FeedDraft | None:
+        """The form's fields as it was opened, which it sends along; None if it does not."""
+        try:
+            return load(cls, json.loads(form.text("opened")[:OPENED_CHARS]))
+        except ValueError:
+            return None
+
+    @property
+    def as_opened(self) -> str:
+        """What `opened` reads."""
+        return json.dumps(asdict(self))
 
     def filled_in(self, found: FoundFeed) -> FeedDraft:
         """With the address of a feed that was found, and its title and language where nothing was typed."""

@@ -41,6 +41,7 @@ from web import drafts
 from web.catcher import catches
 from web.charts import bars
 from web.drafts import Draft, draft_from, draft_of, fingerprint_of
+from web.fingerprint import merged
 from web.render import render
 from web.search_about import VersionRow, about, listed, versions
 from web.search_shown import finds, state_of
@@ -283,7 +284,7 @@ def _overtaken(request: Request, here: Context, user: str, draft: Draft, search:
     states = [*(change.search for change in history), search]
     at = next((n for n in range(len(history) - 1, -1, -1) if fingerprint_of(states[n]) == was), None)
     if at is not None:
-        draft = drafts.merged(draft_of(states[at], zone), draft, draft_of(search, zone))
+        draft = merged(draft_of(states[at], zone), draft, draft_of(search, zone))
     others = versions(search, history, here.names.shown_topics())[: len(history) - (at or 0)]
     return _form_page(request, here, user, draft, search=search, others=others if at is not None else others[:1])
 

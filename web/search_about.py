@@ -41,7 +41,7 @@ def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mappin
     return {
         "quality": quality(here.es, here.names, [search.id])[0],
         "recent": recent,
-        "titles": ArticleStore(here.es, here.names).get(told) if told else {},
+        "titles": ArticleStore(here.es, here.names).in_reach(told).articles if told else {},
         "problem": problems_of(here, [search]).get(search.id),
         "taken_as_word": _taken_as_word(here, search),
         "versions": versions(search, saved.history(search.id), here.names.shown_topics()),

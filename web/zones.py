@@ -49,9 +49,15 @@ def zone_of(request: Request, asked: str = "") -> tzinfo:
         if zone := zone_called(asked):
             return zone
         raise HTTPException(400, f"zone: {shown(asked)} is no time zone. Write it like Europe/Brussels.")
-    told = unquote(request.cookies.get(COOKIE, ""))[:MOST_CHARS]
+    told = unquote(_cookie(request))[:MOST_CHARS]
     request.state.zone_told = told
     return zone_called(told) or UTC
+
+
+def _cookie(request: Request) -> str:
+    """The cookie of this path: browsers send the longest path's first (RFC 6265, 5.4), Starlette reads the last."""
+    sent = (one.strip().partition("=") for one in request.headers.get("cookie", "").split(";"))
+    return next((value for name, _, value in sent if name == COOKIE), "")
 
 
 def zone_to_check(request: Request) -> str | None:

@@ -271,12 +271,14 @@ def _is_no(code: int) -> bool:
     return 500 <= code < 600
 
 
-_STATUS: Final = re.compile(rb"\s*(5\.\d{1,3}\.\d{1,3})\b")
+_STATUS: Final = re.compile(rb"\s*(5\.\d{1,3}\.\d{1,3})\b|.*\(#(5\.\d{1,3}\.\d{1,3})\)\s*$", re.DOTALL)
+"""The status (RFC 3463) of a refusal: before its text (RFC 2034), or, of qmail, behind it."""
 _OF_US: Final = re.compile(rb"5\.7\.\d+|5\.1\.[78]|5\.2\.2|5\.3\.\d+|5\.4\.5|5\.5\.[1-9]\d*")
 """Statuses (RFC 3463) of a refusal at RCPT that are not about the recipient's address: security and policy, the
 sender's address, a full mailbox, the server itself, how much is sent (Gmail: "daily limit exceeded"), the protocol."""
 _WORDS_OF_US: Final = re.compile(
-    rb"(?!.*\b(?:unknown|no such)\b).*\b(?:relay|relaying|helo|ehlo|too many|rate limit)\b", re.IGNORECASE | re.DOTALL
+    rb"(?!.*\b(?:unknown|no such)\b).*\b(?:relay|relaying|helo|ehlo|rcpthosts|too many|rate limit)\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _SENDER: Final = re.compile(
     rb"\bsend ?as(?:denied)?\b|\bnot verified\b|\btoo many\b|\brate limit|"
@@ -296,15 +298,21 @@ def _is_of_us(code: int, answer: bytes | str) -> bool:
     `smtpd_delay_reject`). A relay that is set up wrongly for an hour would otherwise lose each mail of that hour.
     """
     text = _bytes(answer)
-    if status := _STATUS.match(text):
-        return bool(_OF_US.fullmatch(status[1]))
+    if status := _status(text):
+        return bool(_OF_US.fullmatch(status))
     return code not in _ADDRESS_CODES or bool(_WORDS_OF_US.match(text))
 
 
 def _is_of_size(code: int, answer: bytes) -> bool:
     """Whether a refusal of the content may be about its size (RFC 3463: 5.2.3, 5.3.4; RFC 5321: 552)."""
-    status = _STATUS.match(answer)
-    return status[1] in (b"5.2.3", b"5.3.4") if status else code == 552
+    status = _status(answer)
+    return status in (b"5.2.3", b"5.3.4") if status else code == 552
+
+
+def _status(answer: bytes) -> bytes:
+    """The status that an answer states; empty without one."""
+    found = _STATUS.match(answer)
+    return (found[1] or found[2]) if found else b""
 
 
 def _most_bytes(smtp: Connection) -> float:

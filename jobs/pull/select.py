@@ -96,15 +96,18 @@ class Selection:
     def _articles_of(self, entries: Iterable[Entry]) -> dict[str, Article]:
         """Page id → the article that its link leads to, for entries with an unknown id."""
         urls = {known_id(page_of(entry.url)): entry.url for entry in entries if entry.url}
-        links = urls.keys()
-        if not links:
+        if not urls:
             return {}
-        led = {link: known_id(url) for link, url in self._entries.articles_of_links(links).items() if is_address(url)}
-        before = {link: known_id(former_page(url)) for link, url in urls.items()}
-        articles = self._articles.get({*links, *led.values(), *before.values()})
-        led = {link: before[link] for link in links if before[link] in articles} | led
-        ids = {link: led.get(link, link) for link in links}
-        return {link: articles[name] for link, name in ids.items() if name in articles}
+        before = {link: former for link, url in urls.items() if (former := known_id(former_page(url))) != link}
+        led = self._entries.articles_of_links({*urls, *before.values()})
+        moved = {link: known_id(url) for link, url in led.items() if is_address(url)}
+        articles = self._articles.get({*urls, *before.values(), *moved.values()})
+        found = {}
+        for link in urls:
+            names = (moved.get(link), moved.get(before.get(link, "")), before.get(link), link)
+            if name := next((name for name in names if name in articles), None):
+                found[link] = articles[name]
+        return found
 
     def _note_renamed(self, window: Sequence[Polled]) -> None:
         """Remember that the new links of renamed entries lead to the articles that these entries had."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.pulse import Pulse
 from observe.rules.rule import reason
 from search import missing
+
+_NAMED: Final = 3
+"""Indices that a sentence names."""
 
 
 def away(pulse: Pulse) -> Condition:
@@ -22,11 +26,16 @@ def away(pulse: Pulse) -> Condition:
 
 def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
     if pulse.storage.status == "red":
+        lost = pulse.storage.lost
+        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+        which = f": {', '.join(lost[:_NAMED])}{more}" if lost else ""
         yield Condition(
             "elasticsearch",
             Severity.CRITICAL,
-            "A part of the database can't be used (its state is red), so articles are missing from searches and mails.",
-            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot.",
+            f"A part of the database can't be used (its state is red{which}), so searches lack its articles, and the "
+            "mails and feeds that need it wait.",
+            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot; what "
+            "waits then goes on by itself.",
         )
     for part, why in pulse.unread.items():
         yield Condition(

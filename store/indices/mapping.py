@@ -359,6 +359,7 @@ MAILBOX: Json = {
     "last_sent_at": DATE,
     "failures": INTEGER,
     "failing_since": DATE,
+    "refused_until": DATE,
     "retry_at": DATE,
     "last_error": KEYWORD,
     "unsubscribed": KEYWORD,

@@ -176,6 +176,16 @@ def test_a_list_given_twice_is_no_list(tmp_path: Path) -> None:
         read_alerts(path, parse_address)
 
 
+@pytest.mark.parametrize("text", ["alerts: !foo []\n", "!foo\nalerts: []\n", "!foo alerts: []\n"])
+def test_a_list_that_is_tagged_as_another_thing_is_none(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "alerts.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r":1: .*!foo"):
+        read_alerts(path, parse_address)
+    path.write_text("alerts: !!seq []\n")
+    assert read_alerts(path, parse_address) == ((), ())
+
+
 @pytest.mark.parametrize(
     "text",
     [

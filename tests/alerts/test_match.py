@@ -210,8 +210,10 @@ def test_a_broken_search_that_waits_for_sources_hides_none_of_the_others(press: 
 def test_a_story_that_may_have_its_sources_in_a_slice_that_fails_is_not_given_up(press: Press) -> None:
     batch = press.publish(report_of("s", 1, "A"))
     sure, any_ = a_search("sure", "glacier", min_sources=2), a_search("any", "glacier")
+    others = (a_search("other", "thimble", min_sources=2), a_search("enough", "glacier", min_sources=1))
     with broken_slice(press.es, press.names, {"source": {"properties": {"owner": {"type": "text"}}}}):
-        report = match_batch(press.es, press.names, batch, [sure, any_])
-    assert {m.saved_search_id for m in report.matches} == {"any"}
+        report = match_batch(press.es, press.names, batch, [sure, any_, *others])
+    assert {m.saved_search_id for m in report.matches} == {"any", "enough"}
+    assert report.failed.keys() == {"sure"}, "the others match no story that may have too few sources"
     assert "2001.01" in report.failed["sure"], "so the batch is matched against it once more"
     assert matched(press, press.publish(report_of("s", 2, "B")), sure) == {("sure", "1")}

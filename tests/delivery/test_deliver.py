@@ -26,7 +26,7 @@ from newswatch.alert import SavedSearch
 from newswatch.article import Article
 from newswatch.delivery import Delivery, DeliveryState
 from newswatch.settings import Settings
-from store.articles import ArticleStore
+from store.articles import ArticleStore, InReach
 from store.names import Names
 from tests.alerts.press import Press, a_search, a_story
 from tests.broken_slice import broken_slice
@@ -250,12 +250,31 @@ def test_recipient_put_off_for_days_is_given_up_and_told(desk: Desk, office: Pos
     office.on_recipient = lambda r, _: "452 mailbox full"
     desk.save(a_search("all"))
     desk.owe(a_story(1))
-    for day in range(5):
-        assert desk.deliver(NOW + timedelta(days=day)).postponed == 1
+    for half in range(10):
+        assert desk.deliver(NOW + half * 12 * HOUR).postponed == 1
     assert desk.deliver(NOW + timedelta(days=5, hours=1)).failed == 1
     found = desk.delivery(f"all~{a_story(1).story_id}")
     assert found.state is DeliveryState.FAILED
     assert found.refused == (f"{ANN}: given up, refused since 2026-03-04: 452 mailbox full",)
+
+
+@pytest.mark.parametrize(("hours_away", "is_given_up"), [(12, True), (40, False)])
+def test_the_servers_own_absence_counts_only_if_it_is_long(
+    desk: Desk, office: PostOffice, hours_away: int, is_given_up: bool
+) -> None:
+    """A full mailbox was never given up if the server was away for a minute every few days."""
+    office.on_recipient = lambda r, _: "452 mailbox full"
+    desk.save(a_search("all"))
+    desk.owe(a_story(1))
+    nobody, away = free_port(), range(48, 48 + hours_away)
+    for hour in range(0, 5 * 24, 6):
+        report = desk.deliver(NOW + hour * HOUR, **({"smtp_port": nobody} if hour in away else {}))
+        assert (report.failed, bool(report.down)) == (0, hour in away)
+    assert desk.deliver(NOW + timedelta(days=5, hours=1)).failed == int(is_given_up)
+    since_back = NOW + timedelta(hours=48 + hours_away)
+    for hour in range(6, 6 * 24, 6):
+        desk.deliver(since_back + hour * HOUR)
+    assert desk.delivery(f"all~{a_story(1).story_id}").state is DeliveryState.FAILED
 
 
 def test_what_comes_while_an_address_is_full_is_tried_as_long_as_what_came_first(
@@ -264,8 +283,8 @@ def test_what_comes_while_an_address_is_full_is_tried_as_long_as_what_came_first
     office.on_recipient = lambda r, _: "452 mailbox full"
     desk.save(a_search("all"))
     desk.owe(a_story(1))
-    for day in range(5):
-        assert desk.deliver(NOW + timedelta(days=day)).postponed == 1
+    for half in range(10):
+        assert desk.deliver(NOW + half * 12 * HOUR).postponed == 1
     late = NOW + timedelta(days=4, hours=23)
     desk.owe(a_story(2), now=late)
     report = desk.deliver(NOW + timedelta(days=5, hours=1))
@@ -446,15 +465,15 @@ def test_a_mail_is_not_begun_once_another_worker_has_told_it(
     """It slept through its lease after it had read what is owed; the other one had a second story to tell as well."""
     desk.save(a_search("all"))
     desk.owe(a_story(1))
-    read = ArticleStore.get
+    read = ArticleStore.in_reach
 
-    def slowly(store: ArticleStore, ids: Iterable[str]) -> dict[str, Article]:
-        monkeypatch.setattr(ArticleStore, "get", read)
+    def slowly(store: ArticleStore, ids: Iterable[str]) -> InReach:
+        monkeypatch.setattr(ArticleStore, "in_reach", read)
         desk.owe(a_story(2), now=NOW + MINUTE)
         assert desk.deliver(NOW + 2 * LEASE).sent == 1
         return read(store, ids)
 
-    monkeypatch.setattr(ArticleStore, "get", slowly)
+    monkeypatch.setattr(ArticleStore, "in_reach", slowly)
     assert desk.deliver().sent == 0
     assert [str(m["Subject"]).partition(" and ")[2] for m in office.messages] == ["1 more"]
     assert desk.deliver(NOW + HOUR).sent == 0

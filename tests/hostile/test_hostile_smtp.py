@@ -97,6 +97,7 @@ CASES = [
             "550 User unknown in relay recipient table",
             "550 5.5.0 Requested action not taken: mailbox unavailable",
             "553 no such user, try to relay",
+            "550 sorry, no mailbox here by that name. (#5.1.1)",
         )
     ),
     Case("recipient moved", "RCPT", answers(b"551 5.1.6 moved away\r\n"), "refused", "551 5.1.6"),
@@ -115,6 +116,8 @@ CASES = [
             "504 need fully-qualified hostname",
             "503 need MAIL first",
             "550 5.4.5 Daily SMTP relay limit exceeded for user",
+            "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+            "553 sorry, that domain isn't in my list of allowed rcpthosts",
         )
     ),
     Case("answer of 100 lines", "RCPT", answers(b"550-no\r\n" * 100 + b"550 no\r\n"), "refused", "550 no no"),

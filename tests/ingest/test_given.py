@@ -194,6 +194,7 @@ def test_a_crawl_gives_its_articles_and_a_damaged_record_costs_itself(tmp_path: 
     ]
     assert items[0].article
     assert items[0].article.first_seen == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert items[0].url == "https://crawl.example/meeting-0"
     assert [item.place for item in items[:4]] == ends
     assert read(path, items[1].place, 2) == items[2:]
     middle = ends[1] - 60

@@ -368,7 +368,8 @@ def test_an_address_stored_with_what_was_later_known_to_track_becomes_no_second_
     before = articles(world)
     assert [one.url for one in before] == [f"{site}/bridge?srsltid=7", f"{site}/harbour?srsltid=7"]
     assert mails(world) == 1
-    assert later(world, tracked(site, "harbour", "bridge")).new == 0
+    report = later(world, tracked(site, "harbour", "bridge"))
+    assert (report.new, report.new_entries) == (0, 0), "an entry without an id is known by its article"
     edited = tracked(site, "bridge", "harbour").replace(b"under a pier.", b"under a pier. They were blown up.")
     world.press.raw["/second.xml"] = tracked(site, "bridge", "vaccine")
     world.press.feeds["second"] = []
@@ -381,6 +382,36 @@ def test_an_address_stored_with_what_was_later_known_to_track_becomes_no_second_
     assert (report.new, report.updated) == (1, 1)
     if guid:  # the publisher gives each reader another one
         assert later(world, other(site, "bridge", "harbour")).new == 0
+
+
+@pytest.mark.parametrize("then", ["another id", "another feed"])
+def test_a_link_that_led_elsewhere_leads_there_without_what_was_later_known_to_track(
+    world: World, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """Without the parameter its page can't be read."""
+    site, name = world.press.url, "allies-close-the-northern-bridge"
+    link = f"articles/{name}?from=rss"
+    first, second = (alerts(f"{{site}}/{link}&amp;srsltid=a", guid) for guid in ("1{key}", "2{key}"))
+    text = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
+    world.press.raw[f"/{link}&srsltid=a"] = (
+        f"<html><head><title>Sappers</title><link rel='canonical' href='{site}/articles/{name}'></head>"
+        f"<body><article><h1>{SUBJECTS['bridge'][0]}</h1>{text}</article></body></html>"
+    ).encode()
+    with monkeypatch.context() as earlier:
+        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        urls._canonical_cached.cache_clear()
+        later(world, first(site, "bridge"))
+    urls._canonical_cached.cache_clear()
+    assert [one.url for one in articles(world)] == [f"{site}/articles/{name}"]
+    if then == "another id":
+        assert later(world, second(site, "bridge")).new_entries == 0
+    else:
+        world.press.raw["/second.xml"] = second(site, "bridge")
+        world.press.feeds["second"] = []
+        configure(world.context.settings.config_dir, world.press)
+        report = later(world, first(site, "bridge"))
+        assert (report.new, report.carried) == (0, 1)
+    assert [one.url for one in articles(world)] == [f"{site}/articles/{name}"]
 
 
 def test_what_changes_without_a_word_asks_for_no_page_and_makes_no_version(world: World) -> None:

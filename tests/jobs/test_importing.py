@@ -18,6 +18,7 @@ from alerts.saved import SavedSearches
 from cli.main import app
 from delivery.outbox import Outbox
 from ingest.given import IMPORTED
+from ingest.urls import known_id
 from jobs.backup import settle
 from jobs.context import Context
 from jobs.importing import chunks, import_source
@@ -124,6 +125,26 @@ def test_readers_wait_for_a_batch_that_another_import_is_writing(here: Context, 
     match(here)
     found = store.get([made(50).id, made(51).id])
     assert all(one.placed_at for one in found.values())
+
+
+TRACKED, CLEAN = "https://courier.example/a?srsltid=7", "https://courier.example/a"
+
+
+@pytest.mark.parametrize(
+    ("kept", "sent", "is_export"), [(TRACKED, TRACKED, False), (CLEAN, TRACKED, True), (TRACKED, TRACKED, True)]
+)
+def test_a_parameter_that_was_later_known_to_track_makes_no_second_article(
+    here: Context, tmp_path: Path, kept: str, sent: str, *, is_export: bool
+) -> None:
+    """Neither in a list of addresses nor in what another archive kept by the address that it knew."""
+    stock(here.es, here.names, [replace(made(1), id=known_id(kept), url=kept, story_id=known_id(kept))])
+    given = {"url": sent, "title": "Meeting 1 of NATO", "text": f"{made(1).text} And more.", "first_seen": str(NOW)}
+    provenance = {"fetched_at": str(NOW), "page_fetched": True, "extractor": "test"} if is_export else None
+    path = tmp_path / "old.jsonl"
+    path.write_text(json.dumps(given | {"provenance": provenance}) + "\n", encoding="utf-8")
+    report = import_source(here, str(path), by="ann")
+    assert (report.new, report.merged, report.faults) == (0, 1, 0)
+    assert [url for _, url in stored(here)] == [kept]
 
 
 def test_a_live_article_gets_the_versions_that_another_archive_saw(here: Context, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from jobs.plan import plan
 from jobs.pull.batch import pull
 from jobs.recheck import recheck
 from tests.jobs.conftest import World
+from tests.lost_slice import lost_slice
 
 pytestmark = pytest.mark.slow
 
@@ -98,3 +99,15 @@ def test_it_is_asked_for_and_linked_to_as_it_was_published(world: World) -> None
     (mail,) = world.mailbox.mails
     text = message_from_bytes(mail).get_payload(0).get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert f"{world.press.url}/articles/{slug}" in text
+
+
+def test_an_article_of_a_month_out_of_reach_is_read_again_later(mailed: World) -> None:
+    recheck(mailed.context)
+    mailed.wait(hours=2)
+    context = mailed.context
+    with lost_slice(context.es, context.names, f"{context.clock():%Y.%m}"):
+        assert recheck(context).read == 0
+        assert recheck(context).read == 0
+    mailed.wait(hours=1, minutes=1)
+    assert recheck(context).read == 1
+    assert asked_for_page(mailed) == 2

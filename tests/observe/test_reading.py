@@ -29,6 +29,7 @@ from store.elastic import bulk
 from store.elastic.client import Client, connect
 from store.elastic.documents import dump
 from store.feed_documents import feed_document
+from store.generations import create_slice
 from store.indices.mapping import plain_indices
 from store.keys import KeyStore, Refusal
 from store.keys import Request as KeyRequest
@@ -36,6 +37,7 @@ from store.names import Names
 from store.pulse import PulseStore
 from store.quarantine import Quarantine
 from tests.factories import NOW, a_feed, stored_article
+from tests.lost_slice import lost_slice
 from tests.store.doors import Door, dropping
 
 pytestmark = pytest.mark.slow
@@ -343,3 +345,13 @@ def test_a_reading_takes_few_requests(client: Client, names: Names, settings: Se
     transport.perform_request = counted  # type: ignore[method-assign, assignment]
     read_pulse(client, names, settings, NOW)
     assert len(asked) <= 8, asked
+
+
+def test_a_month_out_of_reach_is_named(client: Client, names: Names, settings: Settings) -> None:
+    create_slice(client, names, "2026.02")
+    with lost_slice(client, names, "2026.02") as index:
+        pulse = read_pulse(client, names, settings, NOW)
+        assert (pulse.storage.status, pulse.storage.lost) == ("red", (index,))
+        (told,) = (one for one in conditions(pulse, settings) if one.id == "elasticsearch")
+        assert f"its state is red: {index})" in told.sentence
+    assert read_pulse(client, names, settings, NOW).storage.lost == ()

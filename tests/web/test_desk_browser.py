@@ -180,6 +180,12 @@ def test_the_very_first_page_counts_the_readers_days(browser: Browser, site: Sit
         tab.evaluate("document.cookie = 'newswatch-zone=Europe/Riga; path=/news/'")
         tab.goto(f"{site.url}/news/?q=tag:nato")
         expect(tab.locator(".days")).to_contain_text("in Asia/Kabul")
+        tab.evaluate("document.cookie = 'newswatch-zone=Europe/Riga; path=/'")  # another newswatch, above this path
+        asked.clear()
+        for _ in range(2):
+            tab.goto(f"{site.url}/news/?q=tag:nato")
+            expect(tab.locator(".days")).to_contain_text("in Asia/Kabul")
+        assert len(asked) == 2
         assert faults == []
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -221,14 +222,42 @@ def test_a_feed_is_edited_and_switched_off_and_on(site: Site, *, writable: bool)
         if writable
         else FEEDS
     )
-    late = site.post(f"{feed.id}/edit", **fields)
-    assert late.status_code == 400
-    assert "changed by somebody else" in late.text
     for to, enabled in (("off", False), ("on", True)):
         assert site.post(f"{feed.id}/switch", to=to).status_code == 303
         FeedStore(site.context.es, site.context.names).sync(load_feeds(site.context.settings.config_dir / "feeds.yaml"))
         assert site.feeds()["Herald, renamed"].enabled is enabled
     assert site.post(f"{feed.id}/switch", to="sideways").status_code == 400
+
+
+@pytest.mark.slow
+def test_who_edits_a_feed_that_others_have_changed_sees_both_and_loses_nothing(site: Site) -> None:
+    feed = site.feeds()["Herald"]
+    form = site.client.get(f"/news/feeds/{feed.id}/edit").text
+    opened = {name: unescape(_value(form, name)) for name in ("was", "opened")}
+    as_it_was = {"url": feed.url, "title": feed.title, "country": feed.country or "", "language": feed.language or ""}
+    as_it_was |= {"owner": feed.owner or "", "do": "save"}
+    assert site.post(f"{feed.id}/switch", to="off").status_code == 303
+    assert site.post(f"{feed.id}/switch", to="on").status_code == 303
+    theirs = site.post(f"{feed.id}/edit", **as_it_was | opened | {"owner": "Other Group", "language": "fr"})
+    assert theirs.status_code == 303, "that it was switched is no change of what the form shows"
+    mine = site.post(f"{feed.id}/edit", **as_it_was | opened | {"title": "Herald, renamed", "owner": "My Group"})
+    assert mine.status_code == 409
+    assert "Somebody has changed this feed" in mine.text
+    assert f"<del>{feed.owner}</del> <ins>Other Group</ins>" in mine.text
+    shown = {name: unescape(_value(mine.text, name)) for name in ("was", "opened", "url", "title", "owner", "language")}
+    assert (shown["title"], shown["owner"], shown["language"]) == ("Herald, renamed", "My Group", "fr")
+    assert site.feeds()["Herald"].owner == "Other Group"
+    assert site.post(f"{feed.id}/edit", **as_it_was | shown).status_code == 303
+    saved = site.feeds()["Herald, renamed"]
+    assert (saved.owner, saved.language) == ("My Group", "fr")
+    stale = site.post(f"{feed.id}/edit", **as_it_was | {"was": opened["was"], "opened": "[", "owner": "Third Group"})
+    assert stale.status_code == 409
+    assert _value(stale.text, "owner") == "Third Group"
+
+
+def _value(page: str, name: str) -> str:
+    (found,) = re.findall(rf'name="{name}" value="([^"]*)"', page)
+    return str(found)
 
 
 @pytest.mark.slow
