@@ -40,14 +40,14 @@ takes all. With the 388 judgements fewer that there were until 30 November they 
 the same order: see the README of the judgements. 44 more judgements made .700 of .709 (all articles, "unseen 1") and
 .698 here, so that floor was .70 before. 52 more made .640 of .644 and .619 of .626 ("seen 2" and "unseen 2", all
 articles), so those floors were .645 and .615."""
-PLAIN = {"seen 1": 0.75, "unseen 1": 0.75, "seen 2": 0.72, "unseen 2": 0.66}
+PLAIN = {"seen 1": 0.77, "unseen 1": 0.77, "seen 2": 0.75, "unseen 2": 0.68}
 """The same as the page shows it where there is no encoder: by what articles say first, too."""
 OVER_BM25 = 0.14
-BY_MEANING = 0.735
+BY_MEANING = 0.765
 """The same by meaning, for the sampled queries. One in three, they had .744 here; in the benchmark they had .735
-before articles gained by what they say first, and .752 since. They were one in six, with floors of .72 and .045; of
+before articles gained by what they say first, .752 since, and .773 here with common words in any language. They were one in six, with floors of .72 and .045; of
 these, today's order has .726 and .048."""
-OVER_WORDS = 0.05
+OVER_WORDS = 0.08
 MARKED = 0.99
 
 
@@ -80,9 +80,8 @@ def test_search_ranks_judged_queries_above_its_floors_and_above_bm25(
 
 
 @pytest.mark.slow
-def test_without_an_encoder_pages_rank_above_their_floors_and_above_words(es: Elasticsearch, archive: Names) -> None:
+def test_without_an_encoder_pages_rank_above_their_floors(es: Elasticsearch, archive: Names) -> None:
     ours = figures(systems(es, archive)["plain"], judged_queries())
-    print(ours)
     assert {half: ours[half] for half in PLAIN if ours[half] < PLAIN[half]} == {}
 
 
