@@ -5,7 +5,8 @@ They go into an embedded Elasticsearch as newswatch writes them, tagged and, whe
 vectors (`--words` leaves them out, and saves some two minutes); then each query is put to several systems:
 
     meaning       `find` with vectors, as the page and the command line use it
-    words         `find` without, as where there is no encoder, and as the API uses it
+    plain         `find` without, as the page and the command line use it where there is no encoder
+    words         the same in the order of the words alone, as the API uses it
     required      only the articles that have all of the words, as saved searches and `--export` do
     BM25          any of the words, in title and text, as a plain index would rank them
 
@@ -251,6 +252,9 @@ def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
         meant(understood(query, names).words)  # on a busy machine, a page may not wait for it
         return _first(find(es, names, query, size=_PAGE, now=NOW, vectors=True).hits)
 
+    def plain(query: str) -> list[str]:
+        return _first(find(es, names, query, size=_PAGE, now=NOW, said_first=True).hits)
+
     def words(query: str) -> list[str]:
         return _first(find(es, names, query, size=_PAGE, now=NOW).hits)
 
@@ -263,7 +267,7 @@ def systems(es: Elasticsearch, names: Names) -> dict[str, System]:
         hits = es.search(index=names.articles, query=any_word, size=_DEPTH, source_includes=["url"])["hits"]["hits"]
         return [id_of(hit["_source"]["url"]) for hit in hits]
 
-    return {"meaning": meaning, "words": words, "required": required, "BM25": bm25}
+    return {"meaning": meaning, "plain": plain, "words": words, "required": required, "BM25": bm25}
 
 
 def _first(hits: Sequence[Hit]) -> list[str]:

@@ -150,6 +150,7 @@ def _find(context: Context, query: str, size: int, order: Sort, stories: bool, f
         with_story=stories,
         now=now,
         vectors=context.settings.vectors,
+        said_first=True,
     )
     if results.relaxed:
         also = ", or mean the same" if results.similar else ""

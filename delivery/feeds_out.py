@@ -15,6 +15,7 @@ from delivery.links import signing_keys
 from newswatch.errors import NewswatchError
 from newswatch.feed_address import FeedAddress, Target
 from newswatch.settings import Settings
+from search.asked import shortened
 from search.ingest_pages import Query, query_of
 from search.story_view import read_story
 from search.syntax import parse
@@ -66,6 +67,8 @@ class Shown:
     home: str
     marks: bool
     """Whether its query has words, whose matches show why an article is in it."""
+    shortened: str = ""
+    """Which words of its query are not looked for: a sentence, or nothing."""
 
 
 def shown_by(es: Client, names: Names, target: Target, now: datetime) -> Shown:
@@ -94,4 +97,5 @@ def shown_by(es: Client, names: Names, target: Target, now: datetime) -> Shown:
     query = asked if states_copies else {"bool": {"filter": [asked, original]}}
     title = f"newswatch: {target.of.strip() or 'everything'}"
     home = f"/?q={quote_plus(target.of)}&sort=time"
-    return Shown(title, query, target.of, home, marks=bool(parsed.text.strip()))
+    left_out = shortened(target.of, names)
+    return Shown(title, query, target.of, home, marks=bool(parsed.text.strip()), shortened=left_out)

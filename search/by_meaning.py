@@ -1,8 +1,10 @@
-"""Orders the first page of a search by meaning too, and adds what means the same where no article has all words. Pure.
+"""Orders the first page of a search by meaning and by what articles say first, and adds what means the same where no
+article has all words. Pure.
 
 First come articles that have all of the words, say all of them in their head in some form, or are near in meaning. They
 go by the sum of their score, their nearness, and how much of the words they say first (`marking.Opening`): an article
 that has all words here and there in a long text is rarely what was asked for. The others follow, in the same order.
+Without an encoder nothing is near, and the rest holds.
 
 Where no article has all words, what is near includes the nearest ones that have most of them, which may come from a
 later page, and up to `MOST_ADDED` that do not. Later pages know which rows were moved (`search.first_page`): none is
@@ -61,11 +63,11 @@ def near(meant: Meant, k: int, query: Json, boost: float = 1.0) -> Json:
 
 
 def nearer_first(
-    results: Results, meant: Meant, size: int, added: Sequence[Hit] = (), language: str | None = None
+    results: Results, meant: Meant | None, size: int, added: Sequence[Hit] = (), language: str | None = None
 ) -> Results:
     """A first page of `size` rows in the order of words and meaning, with those of `added` that it does not have.
 
-    `language` is the words', if it is known.
+    `meant` is None if the meaning can't be had; `language` is the words', if it is known.
 
     With a row for each story, none gets a second one. Of the rows that fill the page up, which no later page has, those
     in `added` are counted as added.
@@ -78,7 +80,7 @@ def nearer_first(
     full = len(found) if results.filled is None else results.filled
     rows = (*found[:full], *new.values(), *found[full:], *others)[:size]
     head = rows[:_REORDERED]
-    cosines, is_mostly_of_another = _cosines(head, meant)
+    cosines, is_mostly_of_another = _cosines(head, meant) if meant else ({}, False)
     first = _first(head, cosines, {hit.article.id for hit in found[:full]})
     head = nearest_first(head, cosines, first, language)
     place = len(first) if 0 < full < len(head) else full
@@ -112,8 +114,6 @@ def _cosines(hits: Sequence[Hit], meant: Meant) -> tuple[Mapping[str, float], bo
 
 def _first(hits: Sequence[Hit], cosines: Mapping[str, float], whole: Collection[str]) -> Collection[str]:
     """The articles that stand first: those of `whole`, which have all words, say all in their head, or are near."""
-    if not cosines:
-        return whole
     # Elasticsearch rounds at the limit, and a copy's original, in its place, may be farther away.
     near = {id_ for id_, cosine in cosines.items() if cosine >= _NEAR}
     told = {hit.article.id for hit in hits if hit.score >= _RAISED or hit.opening.head == 1}
@@ -126,13 +126,10 @@ def nearest_first(
     """The hits, those of `first` above the others, by the sum of the score, as a share of the best one's, the cosine,
     how much they say first, and what corrects it (`_MAIN`, `_OWN_LANGUAGE`).
 
-    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others. Without any the
-    order is that of the words. Where Elasticsearch has raised some by their meaning, which hides their score, no score
-    of `first` counts.
+    `cosines` are by article; one without a vector, which no topic fits, has the lowest of the others. Where
+    Elasticsearch has raised some by their meaning, which hides their score, no score of `first` counts.
     """
-    if not cosines:
-        return (*hits,)
-    least = min(cosines.values())
+    least = min(cosines.values(), default=0.0)
     unscored = {*first} if any(hit.score >= _RAISED for hit in hits) else set[str]()
     best = max((hit.score for hit in hits if hit.article.id not in unscored), default=0.0) or 1.0
 
@@ -140,7 +137,7 @@ def nearest_first(
         words = 0.0 if hit.article.id in unscored else hit.score / best
         said = _SAID_FIRST * (hit.opening.title + hit.opening.head)
         meant = cosines.get(hit.article.id, least)
-        return hit.article.id not in first, -(words + meant + said + _correction(hit, language))
+        return hit.article.id not in first, -(words + meant + said + _correction(hit, language if cosines else None))
 
     return tuple(sorted(hits, key=place))
 

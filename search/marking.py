@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from newswatch.article import Article, Entity, Tag
 from newswatch.topics import Topics
+from search.common_words import meanings_of, says
 from search.highlight import MARK_END, searched_fields, unmarked
 from search.lucene import as_lucene
 from search.ranking import is_pasted, loosely, together
@@ -51,8 +52,8 @@ class Opening:
     """How much of a query an article says first, as news does with what it is about."""
 
     title: float = 0.0
-    """Share of the words that the title says, by themselves or by a name that stands for them: of an entity or topic,
-    or of the country that they name (Rumänien for România)."""
+    """Share of the words that the title says, by themselves or by what stands for them: a name of an entity or topic,
+    of the country that they name (Rumänien for România), or a common word for the same (солдат for "troops")."""
     head: float = 0.0
     """The same of title, summary and lead together."""
 
@@ -202,6 +203,7 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     in_title, in_head = marked.get("title", set()), set[str]().union(*marked.values())
     start = f"{article.title}. {article.summary} {article.text[:_LEAD]}"
     title, head = _padded(article.title), _padded(start)
+    likely = asked.likely
     places = _places_in(tuple(words), asked.typed)
     of_title = {*places_of(article.title)} if places else set()
     of_head = {*places_of(start)} if places else set()
@@ -212,14 +214,16 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
             continue
         names = [*_names_of(word, asked, article)]
         reasons = [reason for tag in _tags(word, article, topics) for reason in tag.evidence]
-        place = places.get(word)
+        place, meanings = places.get(word), meanings_of(word, likely)
         first += (
             place in of_title
+            or says(title, meanings, article.language)
             or any(_says(title, name) for name in names)
             or any(one.field == "title" for one in reasons)
         )
         above += (
             place in of_head
+            or says(head, meanings, article.language)
             or _is_said(word, in_head)
             or any(_says(head, name) for name in names)
             or any(one.field != "text" or one.start < _LEAD for one in reasons)

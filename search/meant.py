@@ -67,6 +67,8 @@ def told(unmeant: Unmeant | None, *, by_name: bool) -> str:
 
 
 ABSENT: Final = Unmeant("this server has no encoder", is_absent=True)
+SWITCHED_OFF: Final = Unmeant("vectors are switched off", is_absent=True)
+"""Nothing is lacking, so no page says it."""
 
 
 class NotEncodedError(NewswatchError):

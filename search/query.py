@@ -26,7 +26,7 @@ from search.by_meaning import FIRST, OF_ANOTHER, near, nearer_first
 from search.filters import ADDING
 from search.first_page import MOST_ADDED, FirstPage
 from search.highlight import MARK_END, MARK_START
-from search.meant import Meant, Unmeant, count_failure, meant_soon, not_searched
+from search.meant import SWITCHED_OFF, Meant, Unmeant, count_failure, meant_soon, not_searched
 from search.missing import IncompleteError, noted, worst
 from search.page import ARTICLES_A_STORY, Page
 from search.ranking import any_word, scores
@@ -60,6 +60,7 @@ def find(
     reader: str = "",
     zone: tzinfo = UTC,
     vectors: bool = False,
+    said_first: bool = False,
     first: FirstPage | None = None,
 ) -> Results:
     """The articles that `query` finds, newest first or best first.
@@ -68,10 +69,11 @@ def find(
     not full, best first, is filled up with those that have some: see `filled`. Facets count their most frequent values;
     the one named by `all_of`, up to `facets.MOST_VALUES`.
     `reader` is who asks, for filters such as `is:new`; the time-line's days are those of `zone`.
-    `similar:` needs `vectors`, the setting of that name; with it,
-    the first rows are ordered by meaning too. If they can't be, the page has the order of the words, and says why
-    (`Results.unmeant`). A later page goes on behind `first`, if that is given, and leaves out what came in since; else
-    it makes the first page anew where rows may have been moved.
+    `similar:` needs `vectors`, the setting of that name; with it, the first rows are ordered by meaning too. If they
+    can't be, the page goes by the words alone, and says why (`Results.unmeant`). Either way they rise by how much of
+    the words they say first; with `said_first`, they do so where vectors are switched off, too. A later page goes on
+    behind `first`, if that is given, and leaves out what came in since; else it makes the first page anew where rows
+    may have been moved.
 
     Raises:
         QueryError: the query can't be parsed (the message says where), exceeds a limit or takes too long.
@@ -97,14 +99,18 @@ def find(
     )
     if parsed.of("similar"):
         return _with_similar(page, vectors)
-    if not (vectors and parsed.words and sort == "relevance"):
+    if not (parsed.words and sort == "relevance" and (vectors or (said_first and not offset))):
         return _found(page)
     # Only a first page is sure to need what they mean; begun at once, they are encoded while Elasticsearch searches.
-    soon = (lambda: meant_soon(parsed.words)()) if offset else meant_soon(parsed.words)
-    results = _found(replace(page, meant=soon))
+    soon = (lambda: meant_soon(parsed.words)()) if offset or not vectors else meant_soon(parsed.words)
+    results = _found(replace(page, meant=soon if vectors else _switched_off))
     if results.unmeant:
         count_failure(results.unmeant)
     return results
+
+
+def _switched_off() -> Unmeant:
+    return SWITCHED_OFF
 
 
 def _with_similar(page: _Search, vectors: bool) -> Results:
@@ -239,7 +245,7 @@ class _Search(Page):
         """The first page as `by_meaning.nearer_first` orders and fills it."""
         meant = self.meant() if self.meant else None
         if not isinstance(meant, Meant):
-            return replace(found, unmeant=meant)
+            return nearer_first(replace(found, unmeant=None if meant is SWITCHED_OFF else meant), None, self.size)
         language = wording_of(self.parsed, self.names).language
         page = nearer_first(found, meant, self.size, near if found.relaxed else (), language)
         if page.unmeant != OF_ANOTHER or not (page.raised or page.similar):

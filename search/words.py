@@ -75,6 +75,11 @@ class Wording:
         return max(self.languages, key=self.languages.__getitem__, default=None)
 
     @property
+    def likely(self) -> tuple[str, ...]:
+        """The languages in which it may well be."""
+        return tuple(code for code, share in self.languages.items() if share >= _LIKELY)
+
+    @property
     def text(self) -> str:
         """The words, separated by blanks."""
         return " ".join(self.words)

@@ -12,9 +12,11 @@ from fastapi.responses import Response, StreamingResponse
 
 from newswatch.article import Article
 from newswatch.as_json import json_line
-from search.asked import Sort
+from search.asked import Sort, shortened
 from search.export import CsvWriter, every
 from search.stix import bundle_lines
+from search.words import MOST_WORDS
+from web.problem_json import told_shortened
 from web.result_pages import QueryText, Rows
 from web.security import Here, UserName
 
@@ -40,14 +42,17 @@ def export(
     found = every(here.es, here.names, q, sort=sort, by_story=rows == "stories", now=here.clock(), reader=user)
     first = next(found, None)  # a query that can't be run is told before anything is sent
     kind, ending = _FORMS[form]
-    name = f"news-{here.clock():%Y%m%d-%H%M}{ending}"
+    left_out = shortened(q, here.names)
+    # Neither a table nor a line for each article has a place for a note: a program reads the header, a person the name.
+    name = f"news-{here.clock():%Y%m%d-%H%M}{f'-first-{MOST_WORDS}-words' if left_out else ''}{ending}"
     if form == "stix":
         articles = chain([first], found) if first else ()
         told = f"{q} {here.clock().isoformat()}"
         lines = bundle_lines(articles, base=here.settings.public_url, tlp=here.settings.stix_tlp, name=told)
     else:
         lines = _csv(first, found) if form == "csv" else _json_lines(first, found)
-    return StreamingResponse(lines, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', **told_shortened(left_out)}
+    return StreamingResponse(lines, media_type=kind, headers=headers)
 
 
 def _csv(first: Article | None, rest: Iterator[Article]) -> Iterator[str]:

@@ -39,6 +39,8 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Of every answer to a machine. There are no CORS headers, so that no other site's script can read one."""
+SHORTENED: Final = "Newswatch-Shortened"
+"""The header of a file that has no place of its own to say which words of its query were not looked for."""
 _REFUSALS: Final = 60
 """Keys that are none, of an address in a minute."""
 _ALL_REFUSALS: Final = 30_000
@@ -48,6 +50,11 @@ _MOST_CHARS: Final = 1_000
 _MOST_FAULTS: Final = 20
 
 log = logging.getLogger(__name__)
+
+
+def told_shortened(sentence: str) -> dict[str, str]:
+    """The header that says it; none if all words are looked for."""
+    return {SHORTENED: sentence} if sentence else {}
 
 
 @dataclass

@@ -104,6 +104,7 @@ def results_of(here: Context, view: View, user: str, *, with_facets: bool, now: 
         reader=user,
         zone=view.zone,
         vectors=here.settings.vectors,
+        said_first=True,
         first=first,
     )
 

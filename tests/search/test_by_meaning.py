@@ -88,6 +88,16 @@ def test_a_near_row_that_only_fills_the_page_up_is_not_lost_below_its_end() -> N
     assert nearer_first(found, MEANT, 3, added).similar == 2
 
 
+def test_without_meaning_rows_go_by_their_score_and_by_what_they_say_first() -> None:
+    first, second, third = hit(1, 10, 0.9), saying(hit(2, 9, 0.1), 0.5, 0.5), saying(hit(3, 8, 0.1), 0, 0)
+    some = lacking(saying(hit(4, 7), 0, 0.9), saying(hit(5, 6), 0, 1))
+    found = nearer_first(page(first, second, third, *some, filled=3), None, 20)
+    assert [one.seq for one in found.hits] == [2, 1, 3, 5, 4]
+    assert (found.filled, found.unmeant, found.raised, found.similar) == (4, None, (), 0)
+    english = replace(first, article=replace(first.article, language="en"))
+    assert nearer_first(page(english, third), None, 20, language="en").hits[0].seq == 1, "no cosine to correct"
+
+
 def test_what_elasticsearch_raised_is_near_and_its_score_is_not_the_measure_of_the_others() -> None:
     assert order(page(hit(1, 10, 0.1), hit(2, 2, 0.2), hit(3, 660, 0.299), hit(4, 700), filled=0, relaxed=True)) == [
         3, 4, 1, 2

@@ -70,6 +70,13 @@ def test_a_country_is_said_in_every_language(title: str, words: str, expected: f
     assert said(article("", f"{FAR} {title}"), *words.split()) == (0, 0)
 
 
+def test_a_common_word_is_said_in_the_language_of_the_article() -> None:
+    russian = replace(article("Солдаты у границы", f"{FAR} саммит"), language="ru")
+    assert said(russian, "soldiers", "summit", "in", "autumn") == (0.33, 0.33)
+    assert said(replace(russian, language="el"), "soldiers", "summit", "in", "autumn") == (0, 0)
+    assert said(replace(russian, text="Саммит."), "soldiers", "summit", "in", "autumn") == (0.33, 0.67)
+
+
 @pytest.mark.parametrize(
     ("field", "start", "expected"), [("title", 0, (1, 1)), ("text", 9, (0, 1)), ("text", 900, (0, 0))]
 )

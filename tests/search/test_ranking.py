@@ -98,6 +98,22 @@ def test_a_lead_that_says_it_comes_before_a_text_that_says_it_often_later(es: El
     assert _names(find(es, names, "ceasefire Yemen", now=NOW)) == ["lead", "often"]
 
 
+def test_a_page_goes_by_what_articles_say_first_in_any_language_where_vectors_are_switched_off(
+    es: Elasticsearch, names: Names
+) -> None:
+    filler = "The committee met again and adjourned without a result. " * 40
+    scattered = f"{filler} Soldiers were seen. {filler} Lithuania is far. {filler} NATO has no view."
+    russian = _article("russian", "Солдаты NATO прибыли в Литву", language="ru")
+    stock(es, names, [_article("scattered", "Committee adjourns", scattered), russian])
+    query = "soldiers NATO Lithuania"
+    assert _names(find(es, names, query, now=NOW)) == ["scattered", "russian"], "the API's order"
+    page = find(es, names, query, now=NOW, said_first=True)
+    assert (_names(page), page.filled, page.is_close(0), page.total) == (["russian", "scattered"], 2, True, 1)
+    assert (page.unmeant, page.raised, page.similar) == (None, (), 0)
+    assert _names(find(es, names, query, now=NOW, said_first=True, offset=1)) == []
+    assert _names(find(es, names, query, now=NOW, said_first=True, sort="time")) == ["scattered"]
+
+
 PASTED = {
     "words": " ".join(f"ceasefire{n}" for n in range(310)),
     "dense": "".join(chr(0x4E00 + 7 * n) for n in range(330)),

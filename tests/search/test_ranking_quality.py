@@ -40,12 +40,14 @@ takes all. With the 388 judgements fewer that there were until 30 November they 
 the same order: see the README of the judgements. 44 more judgements made .700 of .709 (all articles, "unseen 1") and
 .698 here, so that floor was .70 before. 52 more made .640 of .644 and .619 of .626 ("seen 2" and "unseen 2", all
 articles), so those floors were .645 and .615."""
+PLAIN = {"seen 1": 0.77, "unseen 1": 0.77, "seen 2": 0.75, "unseen 2": 0.68}
+"""The same as the page shows it where there is no encoder: by what articles say first, too."""
 OVER_BM25 = 0.14
-BY_MEANING = 0.735
+BY_MEANING = 0.765
 """The same by meaning, for the sampled queries. One in three, they had .744 here; in the benchmark they had .735
-before articles gained by what they say first, and .752 since. They were one in six, with floors of .72 and .045; of
-these, today's order has .726 and .048."""
-OVER_WORDS = 0.05
+before articles gained by what they say first, and .752 since. With common words in any language they have .773 here.
+They were one in six, with floors of .72 and .045; of these, an earlier order had .726 and .048."""
+OVER_WORDS = 0.08
 MARKED = 0.99
 
 
@@ -75,6 +77,12 @@ def test_search_ranks_judged_queries_above_its_floors_and_above_bm25(
     bm25 = figures(systems(es, archive)["BM25"], queries)
     assert {half: ours[half] for half in FLOORS if ours[half] < FLOORS[half]} == {}
     assert ours["unseen"] > bm25["unseen"] + OVER_BM25
+
+
+@pytest.mark.slow
+def test_without_an_encoder_pages_rank_above_their_floors(es: Elasticsearch, archive: Names) -> None:
+    ours = figures(systems(es, archive)["plain"], judged_queries())
+    assert {half: ours[half] for half in PLAIN if ours[half] < PLAIN[half]} == {}
 
 
 @pytest.mark.slow

@@ -153,6 +153,18 @@ def test_a_feed_is_valid_in_both_formats_and_says_why_each_entry_is_there(site: 
     assert 'dir="rtl"' in hostile.content[0].value
 
 
+def test_a_feed_says_which_words_of_its_query_are_not_looked_for(site: Site) -> None:
+    atom, json_, _ = site.make("search", " ".join(f"word{n}" for n in range(120)))
+    written = json.loads(site.reader.get(json_).content)
+    assert "20 others are not" in site.reader.get(atom).headers["Newswatch-Shortened"]
+    assert "20 others are not" in written["description"]
+    assert "20 others are not" in written["_newswatch"]["shortened"]
+    assert "20 others are not" in feedparser.parse(site.reader.get(atom).content).feed.subtitle
+    atom, json_, _ = site.make("search", "NATO")
+    assert "Newswatch-Shortened" not in site.reader.get(atom).headers
+    assert "_newswatch" not in json.loads(site.reader.get(json_).content)
+
+
 def test_paging_loses_nothing_under_inserts_and_since_and_limit_are_kept(site: Site) -> None:
     es, names = site.stocked.context.es, site.stocked.context.names
     atom, *_ = site.make("search", "zeppelin")

@@ -406,6 +406,26 @@ def test_an_export_has_everything_and_no_more(page: Page, client: TestClient) ->
     assert client.get("/news/export.csv", params={"q": "foo:bar"}).status_code == 400
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "stix"])
+def test_an_export_says_which_words_of_a_long_text_were_not_looked_for(client: TestClient, form: str) -> None:
+    whole = client.get(f"/news/export.{form}", params={"q": "coalition brigade"})
+    assert "Newswatch-Shortened" not in whole.headers
+    assert "first" not in whole.headers["Content-Disposition"]
+    part = client.get(f"/news/export.{form}", params={"q": " ".join(f"word{n}" for n in range(120))})
+    assert "20 others are not" in part.headers["Newswatch-Shortened"]
+    assert "-first-100-words." in part.headers["Content-Disposition"]
+
+
+def test_a_pasted_paragraph_is_a_short_heading(client: TestClient) -> None:
+    html = client.get("/news/", params={"q": "coalition " * 60}).text
+    (heading,) = re.findall(r"<h1[^>]*>(.*?)</h1>", html)
+    title, *_ = re.findall(r"<title>(.*?)</title>", html)
+    assert heading.startswith("coalition coalition")
+    assert heading.endswith(" …")
+    assert len(heading) < 110
+    assert title.startswith(heading)
+
+
 # ── saved searches ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -30,7 +30,7 @@ from web.budget import RateBudget
 from web.feeds_out import atom, json_feed
 from web.feeds_out.entries import Document
 from web.feeds_out.reading import Asked, read_feed
-from web.problem_json import HEADERS
+from web.problem_json import HEADERS, told_shortened
 
 EACH: Final = 60
 OVERALL: Final = 3_000
@@ -135,7 +135,7 @@ def _answer(
     document = read_feed(here, address, asked, form, horizons)
     changed = document.updated.replace(microsecond=0)
     links = [f'<{document.self_url}>; rel="self"', *([f'<{document.hub}>; rel="hub"'] if document.hub else [])]
-    headers = {"Link": ", ".join(links)}
+    headers = {"Link": ", ".join(links), **told_shortened(document.shortened)}
     settled = here.clock() - changed > SETTLED_AFTER
     if settled:
         headers["Last-Modified"] = format_datetime(changed.astimezone(UTC), usegmt=True)

@@ -68,6 +68,9 @@ class Document:
     id: str
     title: str
     about: str
+    """What it shows; also which words of its query are not looked for."""
+    shortened: str
+    """The latter alone, if there are any: a sentence."""
     self_url: str
     first_url: str
     next_url: str

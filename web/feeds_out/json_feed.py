@@ -20,6 +20,7 @@ def written(document: Document) -> bytes:
         "feed_url": document.self_url,
         "next_url": document.next_url,
         "hubs": [{"type": "WebSub", "url": document.hub}] if document.hub else [],
+        "_newswatch": {"shortened": document.shortened} if document.shortened else {},
         "items": [_item(entry) for entry in document.entries],
     }
     return json_bytes({name: value for name, value in feed.items() if name == "items" or value})

@@ -60,6 +60,7 @@ def read_feed(here: Context, address: FeedAddress, asked: Asked, form: str, hori
     passages = _passages(here, what, shown) if what.marks else {}
     topics, settings = here.names.shown_topics(), here.settings
     entries = tuple(entry_of(one, passages.get((_WHY, one.article.id), ()), settings, topics) for one in shown)
+    about = _ABOUT if address.target.shows != "story" else "All reports of a story, found by newswatch."
     url = Addresses(settings).url(address, form)
     kept: dict[str, Any] = {
         "since": asked.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if asked.since else None,
@@ -68,7 +69,8 @@ def read_feed(here: Context, address: FeedAddress, asked: Asked, form: str, hori
     return Document(
         id=tag_uri(settings, "feed", f"{address.id}-{address.number}"),
         title=shortened(one_line(what.title), _TITLE),
-        about=_ABOUT if address.target.shows != "story" else "All reports of a story, found by newswatch.",
+        about=f"{about} {what.shortened}".rstrip(),
+        shortened=what.shortened,
         self_url=_url(url, before=asked.before, **kept),
         first_url=_url(url, **kept),
         next_url=_url(url, before=before, **kept) if before is not None else "",
