@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from newswatch.languages import languages
+from newswatch.scripts import KANA_AND_HAN
 from transforms.fold import fold
 from transforms.language import likelihoods
 
@@ -21,7 +22,7 @@ some twenty, a paragraph sixty; 300 to 500 took seconds, most of them to mark so
 _ELISION: Final = re.compile(r"(?<![\w'’])(?:[cdjlmnst]|qu)['’](?=\w)", re.IGNORECASE)
 """At a word's beginning: not the `n'` of `rock'n'roll`."""
 _TOKEN: Final = re.compile(r"\w+")
-_DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
+_DENSE: Final = re.compile(f"[{KANA_AND_HAN}]{{2,}}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
 _DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
 """Letters and a number, joined by a hyphen or not: MH17, Т-72Б3, COVID-19."""
