@@ -1,4 +1,4 @@
-"""Recipients who are people or groups, as the addresses that a delivery goes to.
+"""Recipients who are people or groups, as the addresses that a delivery goes to, each reader's under one spelling.
 
 It is decided when the delivery is created, so that it is decided once: a later change of somebody's routes, or of an
 article's topics, neither loses a story nor tells it twice.
@@ -14,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.definitions import each_once
+from delivery.spellings import Spellings
 from newswatch.delivery import Delivery
 from newswatch.problems import Problem, report_problem
 from newswatch.subscriber import GROUP, PERSON, Address, Subscriber, holds
@@ -35,9 +36,10 @@ class Router:
         self._es, self._names = es, names
         self._known: dict[str, Subscriber] = {}
         self._asked: set[str] = set()
+        self._spellings = Spellings(es, names)
 
     def routed(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
-        """The deliveries, in order, to addresses only. Those without people or groups pass unread."""
+        """The deliveries, in order, to addresses only."""
         rest = iter(deliveries)
         while chunk := list(islice(rest, _CHUNK)):
             named = [delivery for delivery in chunk if any(map(is_subscriber, delivery.recipients))]
@@ -45,13 +47,20 @@ class Router:
                 self._learn({recipient for delivery in named for recipient in delivery.recipients})
             main = self._main_topics(named) if any(r.main for s in self._known.values() for r in s.routes) else {}
             ids = {delivery.id for delivery in named}
-            for delivery in chunk:
-                yield self._routed(delivery, main) if delivery.id in ids else delivery
+            routed = [self._routed(delivery, main) if delivery.id in ids else delivery for delivery in chunk]
+            self._spellings.learn(recipient for delivery in routed for recipient in delivery.recipients)
+            yield from map(self._spelled, routed)
 
     def _routed(self, delivery: Delivery, main: Mapping[str, frozenset[str]]) -> Delivery:
         topics = main.get(delivery.article_id, frozenset())
         found = addresses(delivery.recipients, self._known, delivery.created_at, topics)
         return replace(delivery, recipients=found)
+
+    def _spelled(self, delivery: Delivery) -> Delivery:
+        """The delivery to each reader once; a correction goes to the spelling that was mailed what it corrects."""
+        if delivery.kind in ("correction", "retraction"):
+            return delivery
+        return replace(delivery, recipients=each_once(map(self._spellings.of, delivery.recipients)))
 
     def _learn(self, recipients: Iterable[str]) -> None:
         from delivery.address_book import read_entry

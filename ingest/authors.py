@@ -9,6 +9,7 @@ from typing import Final
 from ingest import text
 from newswatch.languages import alternatives, gathered
 from newswatch.plain_text import one_line
+from newswatch.scripts import EAST_ASIAN
 
 MAX_CHARS: Final = 1_000
 """A longer text is not a name."""
@@ -49,7 +50,7 @@ def _particles() -> frozenset[str]:
     return frozenset(gathered(lambda language: language.authors.particles))
 
 
-_UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,8}")
+_UNSPACED: Final = re.compile(f"[{EAST_ASIAN}]{{2,8}}")
 """A name in a script without spaces."""
 
 

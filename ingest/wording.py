@@ -18,6 +18,7 @@ from typing import Final
 
 from ingest.calendar_names import plain
 from newswatch.languages import Labels, languages
+from newswatch.scripts import EAST_ASIAN
 
 LABEL_CHARS: Final = 60
 """A longer segment is not a counter or stamp."""
@@ -35,7 +36,7 @@ _LETTER: Final = r"(?:[^\W\d_]|[\u0900-\u0903\u093a-\u094f\u0981-\u0983\u09bc-\u
 _TOKEN: Final = re.compile(rf"\d+(?:[.,:'’٬٫\u00a0\u202f ]\d+)*|{_LETTER}+|[👍👎❤♥♡💬👁🔁🗨]")
 _COUNT_BEHIND: Final = re.compile(rf"(?<!{_LETTER})({_LETTER}+)\s*{_COUNT_IN_BRACKETS.pattern}", re.IGNORECASE)
 _DIGIT: Final = re.compile(r"\d")
-_EAST_ASIAN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_EAST_ASIAN: Final = re.compile(f"[{EAST_ASIAN}]")
 
 _SIGNS: Final = frozenset("👍👎❤♥♡💬👁🔁🗨")
 """What sites count without a word."""

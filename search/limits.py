@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from newswatch.errors import QueryError
+from newswatch.scripts import EAST_ASIAN
 
 MAX_CHARS: Final = 8_000
 """Characters of a query, its short filters included."""
@@ -73,8 +74,8 @@ _LEX = re.compile(
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _RUN = re.compile(r"\w+")
-_IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
-"""Scripts without spaces, where analyzers take each character for a word."""
+_IDEOGRAPH = re.compile(f"[{EAST_ASIAN}\u2e80-\u303f\u3100-\u33ff]")
+"""Where analyzers take each character for a word; with radicals, punctuation and signs of these scripts."""
 _OPERATORS = frozenset(("AND", "OR", "NOT", "TO"))
 _REPEAT = re.compile(r"\{(\d*),?(\d*)\}")
 _NUMERIC = re.compile(r"<\d*-\d*>")

@@ -8,10 +8,11 @@ from typing import Final
 
 import opencc
 
+from newswatch.scripts import KANA_AND_HAN
 from search.lucene import as_lucene
 from search.syntax import parts
 
-_DENSE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]{2,}")
+_DENSE: Final = re.compile(f"[{KANA_AND_HAN}]{{2,}}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
 _HYPHEN: Final = re.compile(r"[-\u2010-\u2013\u2212]")
 """By which the index parts words, as by a blank."""

@@ -171,3 +171,16 @@ def test_a_channel_knows_nothing_of_what_is_owed() -> None:
         text = path.read_text(encoding="utf-8").replace("from delivery.links import signing_keys\n", "")
         named = re.findall(r"^from delivery\.(\w+)", text, re.MULTILINE)
         assert set(named) <= {"channels", "message", "plain_text", "short", "words"}, path
+
+
+def test_ranges_of_scripts_stand_in_one_module() -> None:
+    """Five modules each had their own idea of what is Chinese or Thai."""
+    bounds = re.compile(r"\\u(?:3040|30ff|3400|4e00|9fff|ac00|d7a[3f]|0e01|0eff|1780|17ff)", re.IGNORECASE)
+    rooms = (ROOT / name for name in PACKAGES if name not in ("tests", "benchmarks"))
+    found = {
+        str(path.relative_to(ROOT))
+        for room in rooms
+        for path in room.rglob("*.py")
+        if bounds.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"newswatch/scripts.py"}

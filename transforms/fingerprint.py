@@ -17,6 +17,7 @@ from functools import cache
 from rensa import RMinHash
 
 from newswatch.languages import alternatives
+from newswatch.scripts import KANA_AND_HAN
 from transforms.fold import fold
 
 SHINGLE = 5
@@ -35,7 +36,7 @@ LEAST_CONTAINED = 40
 _SEED = 0x6E657773
 _BAND_NAMES = tuple(f"{RMinHash.ALGORITHM_VERSION}.{number:02d}." for number in range(BANDS))
 """Each name starts with the algorithm's version, because signatures of different versions can't be compared."""
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+_WORD = re.compile(rf"[{KANA_AND_HAN}]|[^\W_{KANA_AND_HAN}]+")
 _NUMBER = re.compile(r"\d(?:\d*(?:[.,:]\d+)+|\d+)")  # starts with a single digit, which `re` finds much faster
 
 

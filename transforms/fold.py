@@ -13,6 +13,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
+from newswatch.scripts import SOUTH_EAST_ASIAN
+
 _DASHES = "-‐‑‒–—―−﹣－־"
 APOSTROPHES = "’‘ʼʻ`´′＇׳‛ʹ՚΄᾽᾿\uff40"
 """Apostrophes and the characters used in their place: U+02BC in Ukrainian, the geresh in Hebrew, koronis and tonos in
@@ -38,8 +40,7 @@ IGNORED = (
 INVISIBLE = "".join(c for c in (*IGNORED, *ZERO_WIDTH) if not c.isprintable())
 """The characters of `IGNORED` and `ZERO_WIDTH` that no reader sees."""
 ARABIC = "\u0620-\u064a\u066e-\u06d5"
-SPACELESS = "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u103e\u1780-\u17d3"
-PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SPACELESS}]{_ZWSP})(?=[{SPACELESS}])"
+PARTING = f"{_ZWNJ}(?<=[{ARABIC}]{_ZWNJ})(?=[{ARABIC}])|{_ZWSP}(?<=[{SOUTH_EAST_ASIAN}]{_ZWSP})(?=[{SOUTH_EAST_ASIAN}])"
 """Invisible characters that separate words, as a regular expression for both Python and Java. The zero-width non-joiner
 separates words in Persian, Urdu and Kurdish (می‌خواهد is also written with a space); in Hindi it only changes how
 letters are drawn. The zero-width space separates words in Thai, Lao, Burmese and Khmer; elsewhere it only allows a
@@ -51,7 +52,7 @@ AMID_HEBREW = f"{_MARK}(?:(?<=[{HEBREW}]{_MARK})(?={_MARK}?[{HEBREW}])|(?<=[{HEB
 both Python and Java. They mark an acronym or a foreign sound and are often omitted."""
 _QUOTATION = '["“”„‟«»]'
 _DROPPED = re.compile(
-    f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{SPACELESS}]{_ZWSP})[{SPACELESS}])"
+    f"[{re.escape(IGNORED)}]|{_ZWSP}(?!(?<=[{SOUTH_EAST_ASIAN}]{_ZWSP})[{SOUTH_EAST_ASIAN}])"
     f"|{_ZWNJ}(?!(?<=[{ARABIC}]{_ZWNJ})[{ARABIC}])|{AMID_HEBREW}"
     # Arabic papers put names in quotation marks, inside the phrases that terms consist of.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 from unicodedata import normalize
 
+from newswatch.scripts import KANA_AND_HAN
 from transforms.fold import fold
 
 NAMES: Final = Path(__file__).with_name("data") / "place_names.json"
@@ -34,8 +35,8 @@ _ENDINGS: Final = frozenset(_WRITTEN_ENDINGS.split())
 words (Atlantic, Liberty, service)."""
 _MOST_WORDS: Final = 4
 
-_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
-_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_TOKEN = re.compile(rf"[{KANA_AND_HAN}]+|[^\W_{KANA_AND_HAN}]+")
+_IDEOGRAPH = re.compile(f"[{KANA_AND_HAN}]")
 _KATAKANA = frozenset(map(chr, range(0x30A1, 0x30FB))) | {"ー"}
 _VOWELS = frozenset("aeiouyаеиоуыюяіїαειουωηاهة")
 _PREFIX = re.compile(r"^(?:[وفبكل]?ال|لل|[وفبل](?=\w{4})|[ובלמהשכ]{1,2}(?=\w{3}))")

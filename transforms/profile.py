@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from sys import intern
 
+from newswatch.scripts import KANA_AND_HAN
 from transforms.fingerprint import Fingerprint, fingerprint, own_words
 from transforms.fold import fold
 from transforms.places import places_of
@@ -34,9 +35,9 @@ _WORD_CHARS = 30
 _CHARS = 3_000
 """Characters of the text that are read."""
 
-_TOKEN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+|[^\W_\u3040-\u30ff\u3400-\u9fff]+")
+_TOKEN = re.compile(rf"[{KANA_AND_HAN}]+|[^\W_{KANA_AND_HAN}]+")
 _ARABIC_HEAD = re.compile(r"^(?:[وفبكل]?ال|لل|[وف](?=\w{4}))")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_CJK = re.compile(f"[{KANA_AND_HAN}]")
 _LETTERS = re.compile(r"[^\W\d_][\w’'-]*")
 _SENTENCE_END = re.compile(r"[.!?:;\n\"“”„«»–—-]\s*")
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")

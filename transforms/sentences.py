@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from newswatch.scripts import KANA_AND_HAN
 from transforms.fold import folded
 
 _END = re.compile(
-    r"""\n+
+    rf"""\n+
     | (?<![.!?])[.!?]++["')\]]*+(?:[ ]+|\n+|(?=[\u2e80-\ud7ff]))
-    | (?<=[\u2e80-\u9fff])[.!?]++["')\]]*+""",
+    | (?<=[\u2e80-\u303f\u3100-\u33ff{KANA_AND_HAN}])[.!?]++["')\]]*+""",
     re.VERBOSE,
 )
 """After Chinese and Japanese a full stop needs no blank, whatever follows: a sentence may begin with NATO.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from newswatch.article import Evidence, TextField
+from newswatch.scripts import EAST_ASIAN
 from transforms.fold import Folded, fold
 from transforms.scoring import HEADLINE
 from transforms.sentences import said_before, spans, unwrapped
@@ -16,7 +17,7 @@ from transforms.tag_rules import Contexts, Hit
 
 TITLE_CHARS, SUMMARY_CHARS, TEXT_CHARS = 2_000, 20_000, 100_000
 """Maximum characters read from each field. A longer field is tagged by its beginning, which `problems` reports."""
-_CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK = re.compile(f"[{EAST_ASIAN}]")
 
 
 class Sentence(NamedTuple):

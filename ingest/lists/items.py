@@ -9,8 +9,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ingest.urls import domain_of
+from newswatch.scripts import EAST_ASIAN, SOUTH_EAST_ASIAN
 
-_DENSE: Final = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_DENSE: Final = re.compile(f"[{SOUTH_EAST_ASIAN}{EAST_ASIAN}]")
 """Scripts in which a character says as much as two or three letters."""
 DENSE_LETTERS: Final = 2.5
 _LETTER: Final = re.compile(r"[^\W\d_]")

@@ -14,6 +14,7 @@ from typing import Final
 from lxml import etree
 
 from ingest.pages.prose import BLOCKS, ENDS, LINES, is_sentence, visible_text
+from newswatch.scripts import EAST_ASIAN
 
 HEADINGS: Final = ("h1", "h2", "h3", "h4", "h5", "h6")
 _SILENT: Final = frozenset({"script", "style", "noscript", "template", "svg"})
@@ -32,7 +33,7 @@ PROSE_CHARS: Final = 100
 CAPTION_CHARS: Final = 400
 CARD_CHARS: Final = 500
 """Maximum characters, without blanks, of a link around a heading that counts as a card for another story."""
-_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK: Final = re.compile(f"[{EAST_ASIAN}]")
 HIDDEN_PROSE: Final = 300
 """Characters of paragraphs. A hidden element with more may be the article itself, which a script shows."""
 ASIDE_SHARE: Final = 0.3

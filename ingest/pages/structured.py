@@ -16,6 +16,7 @@ from ingest.authors import names_in
 from ingest.pages.prose import key
 from ingest.urls import absolute
 from newswatch.plain_text import one_line
+from newswatch.scripts import WITHOUT_SPACES
 
 _ARTICLE: Final = re.compile(r"(?:Article|Posting|Report|Review)$")
 _TRAILING_COMMA: Final = re.compile(r",(\s*[}\]])")
@@ -54,7 +55,7 @@ _ASIDE: Final = frozenset(
 _PREFIX: Final = re.compile(r"^(?:schema:|https?://schema\.org/)")
 _BARE: Final = re.compile(r"^(?:https?:)?//(?:www\.)?")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
-_UNSPACED: Final = re.compile(r"(?=([\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff]{2}))")
+_UNSPACED: Final = re.compile(f"(?=([{WITHOUT_SPACES}]{{2}}))")
 STEM: Final = 4
 """Number of leading letters by which forms of a word are recognised as one."""
 MAX_DEPTH: Final = 40

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final
 
 from ingest.pages.prose import key
+from newswatch.scripts import EAST_ASIAN
 
 MAX_PARTS: Final = 6
 """Maximum number of separators of a title that are examined."""
@@ -20,7 +21,7 @@ _SECOND_LEVEL: Final = frozenset(
     {"ac", "co", "com", "edu", "gob", "gouv", "gov", "info", "ltd", "me", "ne", "net", "or", "org"}
 )
 """Labels that, before a country's top-level domain, are not an outlet's name."""
-_SECTION: Final = re.compile(r"(?:\s-\s?|(?<=[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af])-)\w{1,12}$")
+_SECTION: Final = re.compile(rf"(?:\s-\s?|(?<=[{EAST_ASIAN}])-)\w{{1,12}}$")
 """A section before the outlet's name. Without a blank only in scripts without hyphens: Karabakh-Armenia is a place."""
 _KICKER: Final = re.compile(r"\s+[-–—|]\s+|:\s+")
 _CUT_OFF: Final = re.compile(r"\s*(?:…|\.\.\.)$")

@@ -16,8 +16,9 @@ from lxml import etree
 
 from ingest.pages.prose import BLOCKS, ENDS, LINES, MAX_CHILDREN, holds_block, is_sentence, key, visible_text
 from newswatch.languages import alternatives
+from newswatch.scripts import THAI_AND_LAO
 
-_UNSTOPPED: Final = re.compile(r"[\u0e00-\u0eff]")
+_UNSTOPPED: Final = re.compile(f"[{THAI_AND_LAO}]")
 """Thai and Lao, which have no mark at the end of a sentence."""
 LEAD_CHARS: Final = 100
 TRAIL_CHARS: Final = 60

@@ -17,6 +17,7 @@ from typing import Final
 
 from newswatch.article import TextStatus
 from newswatch.languages import Walls, alternatives
+from newswatch.scripts import EAST_ASIAN
 
 SHELL_CHARS: Final = 80
 """Shorter texts are not articles. CJK characters count three times (see `_weight`)."""
@@ -110,7 +111,7 @@ def _paid() -> _Signs:
 
 _CUT_OFF: Final = re.compile(r"(?:…|\.\.\.|\[…\])\W*$")
 _SENTENCE: Final = re.compile(r"[^\n.!?…。！？।۔؟]{10,}[.!?…。！？।۔؟]+")
-_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_CJK: Final = re.compile(f"[{EAST_ASIAN}]")
 
 
 @dataclass(frozen=True, slots=True)

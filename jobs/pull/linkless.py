@@ -14,6 +14,7 @@ from typing import Final
 from ingest.urls import canonicalize, is_address
 from jobs.pull.polled import Candidate
 from newswatch.article import Article
+from newswatch.scripts import WITHOUT_SPACES
 from store.entries import EntryRecord
 from transforms.fingerprint import text_hash
 from transforms.fold import fold
@@ -23,7 +24,7 @@ _SHARED: Final = 0.25
 fifth in common, an article and its edit seldom less than half."""
 _LETTERS: Final = 4
 """Shorter words ("the", "und") are in any text of a language."""
-_WORD: Final = re.compile(r"(?P<unspaced>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]+)|[^\W_]+")
+_WORD: Final = re.compile(rf"(?P<unspaced>[{WITHOUT_SPACES}]+)|[^\W_]+")
 
 
 def has_slot(candidate: Candidate) -> bool:

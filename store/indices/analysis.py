@@ -21,7 +21,8 @@ from functools import cache
 from typing import Any, Final
 
 from newswatch.languages import Analyzer, analyzer_of, languages
-from transforms.fold import APOSTROPHES, ARABIC, HEBREW, IGNORED, QUOTATION_MARKS, SPACELESS, ZERO_WIDTH, fold
+from newswatch.scripts import SOUTH_EAST_ASIAN
+from transforms.fold import APOSTROPHES, ARABIC, HEBREW, IGNORED, QUOTATION_MARKS, ZERO_WIDTH, fold
 
 Json = dict[str, Any]
 
@@ -45,7 +46,7 @@ def _parting() -> tuple[str, ...]:
     A second character filter would cost indexing a tenth of its speed, a regular expression even more.
     """
     space, joiner = ZERO_WIDTH
-    after = [*((c, joiner) for c in _of(ARABIC)), *((c, space) for c in _of(SPACELESS))]
+    after = [*((c, joiner) for c in _of(ARABIC)), *((c, space) for c in _of(SOUTH_EAST_ASIAN))]
     return tuple(_rule(c + mark, c + COLON) for c, mark in after)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -18,9 +19,10 @@ from delivery.channels.channel import Refusal, SendResult
 from delivery.channels.email import EMAIL
 from delivery.deliver import deliver
 from delivery.due import LEASE
-from delivery.mailbox import Mailboxes
+from delivery.mailbox import Mailbox, Mailboxes
 from delivery.outbox import EnqueueReport, Outbox
 from delivery.report import DeliverReport
+from delivery.spellings import written_to
 from embedded.processes import free_port
 from newswatch.alert import SavedSearch
 from newswatch.article import Article
@@ -130,6 +132,38 @@ def test_five_searches_one_mail_for_each_recipient(desk: Desk, office: PostOffic
     assert told(office.to(ANN)) == [["s0", "s1", "s2", "s3", "shared"]]
     assert told(office.to(BOB)) == [["shared"]]
     assert desk.delivery(f"shared~{a_story(1).story_id}").state is DeliveryState.SENT
+
+
+def test_a_reader_in_two_spellings_of_two_searches_is_mailed_once(desk: Desk, office: PostOffice) -> None:
+    desk.save(a_search("ice", "glacier", "ann@reader.example"), a_search("all", "plan", "Ann@reader.example", BOB))
+    desk.owe(a_story(1))
+    assert desk.deliver().sent == 2
+    assert told([one.message for one in office.taken if one.recipients[0].lower() == ANN]) == [["all", "ice"]]
+    boxes = Mailboxes(desk.press.es, desk.press.names)
+    (written,) = (one for one in boxes.addresses() if one.lower() == ANN)
+    boxes.change(written, lambda box: replace(box, unsubscribed=("*",)))
+    desk.press.es.indices.refresh(index=desk.press.names.mailboxes)
+    desk.owe(a_story(11), now=NOW + HOUR)
+    assert desk.deliver(NOW + HOUR).sent == 1, "she wants none, under whichever spelling"
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "to"),
+    [
+        ({}, {}, "Ann@x.y"),
+        ({"last_sent_at": NOW}, {"last_sent_at": NOW - HOUR}, "ann@x.y"),
+        ({"last_sent_at": NOW}, {"unsubscribed": ("s",)}, "Ann@x.y"),
+        ({"acknowledged": {"story": NOW}}, {"last_sent_at": NOW}, "ann@x.y"),
+        ({"muted": {"s": NOW}}, {"unsubscribed": ("s",)}, None),
+        ({"bounced_at": NOW}, {"muted": {"s": NOW}}, None),
+        ({"last_sent_at": NOW}, {"unverified_since": NOW}, None),
+        ({"unverified_since": NOW}, {"unsubscribed": ("s",)}, None),
+    ],
+)
+def test_the_spelling_that_is_written_to(lower: dict[str, Any], upper: dict[str, Any], to: str | None) -> None:
+    boxes = [Mailbox("ann@x.y", **lower), Mailbox("Ann@x.y", **upper), Mailbox("bob@x.y")]
+    changed = written_to(["ann@x.y", "Ann@x.y", "bob@x.y"], boxes)
+    assert changed == ({} if to is None else {one.address: to for one in boxes[:2] if one.address != to})
 
 
 def test_stories_that_are_due_together_go_together(desk: Desk, office: PostOffice) -> None:
