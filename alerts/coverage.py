@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from ingest.urls import domain_of, is_address
+from ingest.addresses import domain_of, is_address
 from newswatch.alert import SavedSearch
 from newswatch.feed import Gap
 from newswatch.outages import WORTH_TELLING, Cause, History, Outage, overlapping

@@ -328,7 +328,8 @@ def article_at(context: Context, url: str) -> str:
         UsageError: it is not an address, even with `https://` before it.
     """
     from alerts.definitions import UsageError
-    from ingest.urls import AddressError, article_id, former_url, is_part, known_id, with_scheme
+    from ingest.addresses import AddressError, with_scheme
+    from ingest.urls import article_id, former_url, is_part, known_id
     from store.articles import ArticleStore
 
     url = with_scheme(url)

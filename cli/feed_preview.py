@@ -95,9 +95,9 @@ def _of_file(file: Path, url: str | None, read: Read | None, rule: Rule | None) 
 
 
 def _live(address: str, read: Read | None, rule: Rule | None) -> Preview:
+    from ingest.addresses import with_scheme
     from ingest.discovery.preview import preview_live
     from ingest.http.fetch import Fetcher
-    from ingest.urls import with_scheme
     from newswatch.clock import utc_now
     from newswatch.settings import Settings
 

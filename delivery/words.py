@@ -7,7 +7,7 @@ import unicodedata
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import quote
 
-from ingest.urls import is_address
+from ingest.addresses import is_address
 from newswatch.clock import local_time
 
 _DIRECTIONAL = "\u200e\u200f\u061c" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
@@ -43,7 +43,7 @@ def shortened(text: str, most: int) -> str:
 
 
 def safe_url(url: str) -> str | None:
-    """The URL, quoted, if it is a web address (`ingest.urls`); None for javascript:, data:, file: and the like."""
+    """The URL, quoted, if it is a web address (`ingest.addresses`); None for javascript:, data:, file: and the like."""
     return quote(url, safe="%/:=&?~#+!$,;'@()*[]") if is_address(url) else None
 
 

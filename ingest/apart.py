@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ingest.urls import canonicalize, former_url, fragment_of, is_address, part_url, shown
+from ingest.addresses import is_address, shown
+from ingest.urls import canonicalize, former_url, fragment_of, part_url
 from ingest.wording import words
 from newswatch.entry import Entry
 

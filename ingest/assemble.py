@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote_plus
 
+from ingest.addresses import absolute, domain_of, is_address
 from ingest.pages.extracted import Extracted
 from ingest.pages.identity import agreed_url
-from ingest.urls import absolute, canonicalize, domain_of, is_address, known_id, part_url, untracked
+from ingest.urls import canonicalize, known_id, part_url, untracked
 from newswatch.article import Article, Provenance, Source, TextStatus
 from newswatch.entry import Entry
 from newswatch.feed import Feed

@@ -3,7 +3,7 @@
 There are three lines of defence, in this order. A count of bytes proves that a small document is harmless
 (`is_harmless`), so that it needs no worker process. What is too long is cut before parsing (`newest_entries`) and after
 it (`bounded_feed`, `bounded_page`). For everything else there are the limits on time and memory in `ingest.workers`.
-`ingest.urls` bounds addresses.
+`ingest.addresses` bounds addresses.
 """
 
 from __future__ import annotations

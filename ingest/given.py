@@ -15,10 +15,11 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from ingest import bounds
+from ingest.addresses import domain_of, read_address
 from ingest.assemble import SHORT_CHARS, SHORT_CHARS_DENSE
 from ingest.feed_list.feeds import KINDS
 from ingest.text import from_markup, language_of
-from ingest.urls import canonicalize, domain_of, former_url, is_part, known_id, read_address, untracked
+from ingest.urls import canonicalize, former_url, is_part, known_id, untracked
 from newswatch.article import Article, Provenance, Source, TextStatus, Version
 from newswatch.clock import SKEW
 from newswatch.languages import is_dense

@@ -21,12 +21,12 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.bufferedreaders import ChunkedDataReader
 from warcio.recordloader import ArcWarcRecord
 
+from ingest.addresses import domain_of, is_address
 from ingest.archive import FEED
 from ingest.assemble import assemble
 from ingest.given import IMPORTED, GivenError, imported
 from ingest.pages.extract import MAX_BYTES, extract, extractor_version
 from ingest.unpack import NotUnpackedError, Unpacking
-from ingest.urls import domain_of, is_address
 from newswatch.article import Article
 from newswatch.entry import Entry
 from newswatch.feed import Feed

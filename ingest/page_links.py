@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ingest.addresses import absolute, without_feed_scheme
 from ingest.formats.format import Format
 from ingest.formats.registry import feed_types, looks_like_a_feed
-from ingest.urls import absolute, without_feed_scheme
 
 
 class _Links:

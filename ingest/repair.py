@@ -15,9 +15,9 @@ from html import unescape
 from html.entities import html5
 from typing import Final
 
+from ingest.addresses import absolute, shown
 from ingest.encodings import SAID_BY_DEFAULT, charset_of, guessed, mostly_utf8
 from ingest.unclosed import NO_MARKUP, closed
-from ingest.urls import absolute, shown
 
 DECLARATION_WITHIN: Final = 4_096
 """Bytes in which the XML declaration is looked for, behind a warning, a comment or blank lines."""

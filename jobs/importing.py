@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingest import import_files
+from ingest.addresses import is_address
 from ingest.given import IMPORTED
 from ingest.import_files import Item, hash_of, is_lines, is_warc
-from ingest.urls import is_address, known_id
+from ingest.urls import known_id
 from jobs.context import Context, job
 from jobs.encoder import encoder_of
 from jobs.enricher import enricher_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest.addresses import with_scheme
 from ingest.discovery.discover import Discovery, discover
 from ingest.discovery.preview import Preview, preview_live
 from ingest.http.fetch import Fetcher
-from ingest.urls import with_scheme
 from newswatch.settings import Settings
 
 MOST_SHOWN = 5

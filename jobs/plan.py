@@ -15,9 +15,9 @@ from datetime import datetime
 from functools import partial
 from math import ceil
 
+from ingest.addresses import host_of, is_address, site_of
 from ingest.http.silence import resting_hosts
 from ingest.polling.schedule import misaddressed
-from ingest.urls import host_of, is_address, site_of
 from jobs.applied import feeds_to_apply
 from jobs.audited import note_key
 from jobs.configuration import look_at_all

@@ -13,9 +13,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
+from ingest.addresses import domain_of, is_address
 from ingest.assemble import source_of
 from ingest.given import GivenError, pushed
-from ingest.urls import domain_of, is_address
 from jobs.context import Context, job
 from jobs.enricher import enricher_of
 from jobs.known_as import known_as

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from ingest.addresses import is_address
 from ingest.apart import page_of
 from ingest.archive import Kept, days, kept, read_at
 from ingest.assemble import assemble, wants_page
@@ -24,7 +25,7 @@ from ingest.pages.extract import extract, extractor_version
 from ingest.pages.extracted import Extracted
 from ingest.parse import parse
 from ingest.parsed import NotAFeed
-from ingest.urls import is_address, known_id
+from ingest.urls import known_id
 from jobs.context import Context, job
 from jobs.tagger import tagger_of
 from newswatch.article import Article

@@ -10,9 +10,9 @@ from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
+from ingest.addresses import read_address, with_scheme
 from ingest.discovery.discover import FoundFeed
 from ingest.feed_list.feeds import KINDS, RATING_CHARS, RATING_LEAST, FeedSpec, RatingSpec
-from ingest.urls import read_address, with_scheme
 from newswatch.feed import Feed, FullText
 from newswatch.names_in_english import countries, languages
 from newswatch.reliability import GRADES

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from delivery.words import zone_name
-from ingest.urls import is_address
+from ingest.addresses import is_address
 from newswatch import durations
 from newswatch.article import Article, Evidence, Tag
 from newswatch.clock import local_time

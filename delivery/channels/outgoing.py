@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from yarl import URL
 
+from ingest.addresses import AddressError, read_address
 from ingest.http.semantics import header_text, retry_after_s
-from ingest.urls import AddressError, read_address
 from newswatch import __version__
 from newswatch.settings import Settings
 

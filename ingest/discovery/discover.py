@@ -14,13 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ingest import bounds
+from ingest.addresses import read_address
 from ingest.discovery.preview import Preview, preview, preview_live
 from ingest.formats import registry
 from ingest.http.fetched import Fetched, FetchFailed, FetchResult, Request
 from ingest.page_links import linked
 from ingest.parse import parse
 from ingest.parsed import ParsedFeed
-from ingest.urls import read_address
 from newswatch.feed import Read
 
 if TYPE_CHECKING:

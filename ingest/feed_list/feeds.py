@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
+from ingest.addresses import read_address, shown
 from ingest.feed_list.css import RuleError, check_css
-from ingest.urls import article_id, known_id, read_address, shown
+from ingest.urls import article_id, known_id
 from newswatch import config
 from newswatch.config import Source
 from newswatch.countries import iso_country

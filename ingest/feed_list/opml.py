@@ -15,9 +15,10 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
+from ingest.addresses import shown, without_feed_scheme
 from ingest.encodings import guessed
 from ingest.feed_list.feeds import RULES, FallbackSpec, FeedSpec, RatingSpec
-from ingest.urls import article_id, shown, without_feed_scheme
+from ingest.urls import article_id
 from newswatch.feed import Feed
 from newswatch.wording import worded
 

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from ingest import dates, text
+from ingest.addresses import AddressError, is_address, resolve, shown
 from ingest.apart import named
 from ingest.authors import MAX_CHARS as MAX_AUTHOR_CHARS
 from ingest.authors import names_in
-from ingest.urls import AddressError, is_address, resolve, shown
 from ingest.zones import Hints
 from newswatch.entry import Entry
 from newswatch.problems import Bulkhead, Fault, no_fault

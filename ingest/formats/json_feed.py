@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest import bounds, text
+from ingest.addresses import absolute, is_address, read_address
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of, storable
 from ingest.formats.format import Document, Format, MediaType
 from ingest.formats.loose_json import loaded
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.text import language_of
-from ingest.urls import absolute, is_address, read_address
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ingest import text
+from ingest.addresses import absolute
 from ingest.bounds import entry_spans, newest_entries
 from ingest.formats.drafts import Draft, dated, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
@@ -14,7 +15,6 @@ from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.repair import in_utf8
 from ingest.text import language_of
 from ingest.unclosed import apart
-from ingest.urls import absolute
 from ingest.zones import hints_of
 from newswatch.plain_text import one_line
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ingest import text
+from ingest.addresses import absolute, domain_of, is_address, read_address, shown
 from ingest.bounds import entry_spans, newest_entries
 from ingest.formats import bounded_feedparser
 from ingest.formats.drafts import Draft, authors_of, dated, drafted, finish, link_of
@@ -17,7 +18,6 @@ from ingest.parsed import ParsedFeed
 from ingest.repair import in_utf8
 from ingest.text import language_of
 from ingest.unclosed import apart
-from ingest.urls import absolute, domain_of, is_address, read_address, shown
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
 

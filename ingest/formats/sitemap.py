@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ingest import bounds
+from ingest.addresses import absolute
 from ingest.formats import news_sitemap
 from ingest.formats.drafts import Draft, drafted, finish, link_of
 from ingest.formats.format import CUT_OFF, Document, Format, MediaType, before_its_break, mended
 from ingest.lists.items import day_in
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.urls import absolute
 
 if TYPE_CHECKING:
     from lxml import etree

@@ -20,6 +20,7 @@ import aiohttp
 from yarl import URL
 
 import newswatch
+from ingest.addresses import Address, AddressError, read_address, resolve, shown
 from ingest.challenges import challenge
 from ingest.formats import registry
 from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Hop, NotModified, Request
@@ -31,7 +32,6 @@ from ingest.http.semantics import header_text, kind_of, location_of, retry_after
 from ingest.http.silence import answered
 from ingest.http.wire import UnreadableAnswerError
 from ingest.unpack import NotUnpackedError, Unpacking
-from ingest.urls import Address, AddressError, read_address, resolve, shown
 from newswatch.problems import REASON_CHARS, reason_of
 from newswatch.settings import Settings
 from newswatch.texts import cut_short

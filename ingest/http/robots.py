@@ -14,7 +14,7 @@ from typing import Final
 
 from protego import Protego
 
-from ingest.urls import shown
+from ingest.addresses import shown
 
 MAX_BYTES: Final = 512_000
 """Maximum bytes of a robots.txt that are read: 500 KiB, the minimum in RFC 9309, 2.5. The rest is not requested."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
+from ingest.addresses import host_of, is_address
 from ingest.http.fetched import FailureKind, FetchFailed, FetchResult
-from ingest.urls import host_of, is_address
 from newswatch.feed import FeedState
 
 OUTAGE_HOSTS: Final = 3

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ingest import text
+from ingest.addresses import absolute
 from ingest.lists.items import ListItem, article_worth, day_in, headline_worth
 from ingest.lists.moments import Reader
-from ingest.urls import absolute
 from ingest.zones import Hints
 from newswatch.plain_text import one_line
 

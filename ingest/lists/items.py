@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from ingest.urls import domain_of
+from ingest.addresses import domain_of
 from newswatch.scripts import EAST_ASIAN, SOUTH_EAST_ASIAN
 
 _DENSE: Final = re.compile(f"[{SOUTH_EAST_ASIAN}{EAST_ASIAN}]")

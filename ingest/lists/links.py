@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from ingest.addresses import absolute, domain_of
 from ingest.lists.items import headline_worth
-from ingest.urls import absolute, domain_of
 from newswatch.plain_text import one_line
 
 MOST_LINKS: Final = 4_000

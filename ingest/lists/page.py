@@ -9,6 +9,7 @@ from typing import Final
 
 from lxml import etree
 
+from ingest.addresses import is_address
 from ingest.lists import islands
 from ingest.lists.article import is_article, prose_outside
 from ingest.lists.data import DataList
@@ -16,7 +17,7 @@ from ingest.lists.groups import Member, find
 from ingest.lists.items import ListItem, day_in, weight
 from ingest.lists.links import Links, links_of
 from ingest.lists.moments import Reader, around, day_comes_first
-from ingest.urls import canonicalize, is_address
+from ingest.urls import canonicalize
 from ingest.zones import Hints
 
 MOSTLY: Final = 0.5

@@ -9,6 +9,7 @@ from typing import Any
 
 from lxml import etree
 
+from ingest.addresses import absolute
 from ingest.feed_list.css import check_css
 from ingest.lists.data import at_path, item_of, moment, plain
 from ingest.lists.groups import Member
@@ -16,7 +17,6 @@ from ingest.lists.items import ListItem, day_in, headline_worth
 from ingest.lists.links import Link, Links, seen_text
 from ingest.lists.moments import Reader
 from ingest.lists.titles import title_of
-from ingest.urls import absolute
 from newswatch.feed import Rule
 
 

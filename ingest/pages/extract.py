@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest import bounds, dates, text
+from ingest.addresses import absolute, host_of
 from ingest.authors import names_in
 from ingest.encodings import decoded
 from ingest.pages import missed, prose, walls
@@ -27,7 +28,6 @@ from ingest.pages.titles import Titles, choose_title, site_label
 from ingest.pages.trim import linked_lines, trim
 from ingest.text import language_of
 from ingest.unpack import NotUnpackedError, unpacked
-from ingest.urls import absolute, host_of
 from ingest.zones import Hints, hints_of
 from newswatch.plain_text import one_line, tidy
 

@@ -11,7 +11,8 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ingest.urls import absolute, canonicalize, host_of
+from ingest.addresses import absolute, host_of
+from ingest.urls import canonicalize
 
 _FRONTS: Final = frozenset({"www", "m", "amp", "mobile", "wap", "touch", "edition"})
 """First labels of host names that only select the device or the readers that a site is laid out for."""

@@ -12,9 +12,9 @@ from typing import Any, Final
 from lxml import etree
 
 from ingest import text
+from ingest.addresses import absolute
 from ingest.authors import names_in
 from ingest.pages.prose import key
-from ingest.urls import absolute
 from newswatch.plain_text import one_line
 from newswatch.scripts import WITHOUT_SPACES
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from ingest.urls import absolute
+from ingest.addresses import absolute
 from newswatch.feed import FeedState
 
 LEASE_S: Final = 864_000

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ingest.addresses import AddressError, is_address, read_address
 from ingest.bounds import MAX_ENTRIES
 from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, NotModified, Request
 from ingest.http.semantics import validator
@@ -18,7 +19,6 @@ from ingest.http.silence import is_ours
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.polling.hubs import hub_links
 from ingest.polling.rhythm import WEEK_S, Wait, backoff, fresh_s, rolled_over_since, usual_wait, with_rhythm
-from ingest.urls import AddressError, is_address, read_address
 from newswatch import durations
 from newswatch.feed import Feed, FeedHealth, FeedState, Gap
 from newswatch.outages import begun, ended

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingest.addresses import host_of, is_address, site_of
 from ingest.http.silence import resting_hosts
 from ingest.polling.fast import is_well, pace, wait_s
 from ingest.polling.schedule import misaddressed
-from ingest.urls import host_of, is_address, site_of
 from jobs.context import Context
 from newswatch.batch import Batch
 from newswatch.feed import FeedState

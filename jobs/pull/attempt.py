@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from ingest.urls import is_address, shown
+from ingest.addresses import is_address, shown
 from jobs.context import Context
 from jobs.encoder import encoder_of
 from jobs.pull.lease import Lease

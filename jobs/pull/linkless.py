@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from ingest.urls import canonicalize, is_address
+from ingest.addresses import is_address
+from ingest.urls import canonicalize
 from jobs.pull.polled import Candidate
 from newswatch.article import Article
 from newswatch.scripts import WITHOUT_SPACES

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from ingest.addresses import is_address
 from ingest.apart import are_alike, page_of
 from ingest.assemble import wants_page
 from ingest.http.fetched import FetchFailed, FetchResult
 from ingest.pages.identity import may_be_renamed
 from ingest.parsed import NotAFeed, ParsedFeed
 from ingest.polling.page_waits import page_rest_s, page_retry_s
-from ingest.urls import article_id, former_url, is_address, known_id, part_url
+from ingest.urls import article_id, former_url, known_id, part_url
 from jobs.pull.recognise import leads_elsewhere
 from newswatch.article import Article
 from newswatch.entry import Entry

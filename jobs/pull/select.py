@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ingest.addresses import is_address
 from ingest.apart import former_page, page_of
 from ingest.http.silence import answered
-from ingest.urls import is_address, known_id
+from ingest.urls import known_id
 from jobs.pull.attempt import Attempt
 from jobs.pull.polled import PAGES_PER_FEED, Fresh, Polled, again
 from jobs.pull.recognise import Memory, Recognised, leading, more_keys, recognise

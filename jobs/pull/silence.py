@@ -7,10 +7,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from ingest.addresses import host_of, is_address
 from ingest.http.fetch import Fetcher
 from ingest.http.fetched import FetchFailed
 from ingest.http.silence import WITNESSES, is_our_outage, is_silent, last_answer, may_be_ours, proxy_fault
-from ingest.urls import host_of, is_address
 from jobs.pull.attempt import Attempt
 from jobs.pull.polled import Polled
 from observe.record import noted

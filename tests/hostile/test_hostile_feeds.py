@@ -16,13 +16,13 @@ from html import escape
 import pytest
 from yarl import URL
 
+from ingest.addresses import MAX_CHARS, is_address
 from ingest.assemble import assemble
 from ingest.bounds import ID_CHARS, MAX_PROBLEMS, bounded_problems
 from ingest.formats.drafts import Draft, drafted, finish
 from ingest.http.guard import refusal
 from ingest.parse import parse
 from ingest.parsed import NotAFeed, ParsedFeed
-from ingest.urls import MAX_CHARS, is_address
 from tests.factories import a_feed
 
 NOW = datetime(2026, 7, 6, 12, tzinfo=UTC)

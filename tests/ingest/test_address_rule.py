@@ -13,16 +13,12 @@ from protego import Protego
 from w3lib.url import canonicalize_url
 from yarl import URL
 
-from ingest import urls
-from ingest.http.guard import refusal
-from ingest.pages.identity import agreed_url, may_be_renamed
-from ingest.urls import (
+from ingest import addresses
+from ingest.addresses import (
     MAX_CHARS,
     SHOWN_CHARS,
     AddressError,
     absolute,
-    article_id,
-    canonicalize,
     domain_of,
     host_of,
     is_address,
@@ -30,6 +26,9 @@ from ingest.urls import (
     resolve,
     site_of,
 )
+from ingest.http.guard import refusal
+from ingest.pages.identity import agreed_url, may_be_renamed
+from ingest.urls import article_id, canonicalize
 
 ROBOTS = Protego.parse("User-agent: *\nDisallow: /*a*b$\nDisallow: /%7E\nAllow: /ä")
 AGENT = "newswatch/0.1"
@@ -180,12 +179,12 @@ def test_the_short_way_reads_as_the_long_one(
 ) -> None:
     text = f"{scheme}://{'.'.join(labels)}.ex{''.join('/' + part for part in path)}"
     whole_text = text if query is None else f"{text}?{query}"
-    points_elsewhere = urls._DOTS.search("".join("/" + part for part in path))
-    assert bool(urls._PLAIN.fullmatch(whole_text)) is not bool(points_elsewhere)
-    whole = urls._read_any(whole_text)
-    assert urls._read(whole_text) == whole
+    points_elsewhere = addresses._DOTS.search("".join("/" + part for part in path))
+    assert bool(addresses._PLAIN.fullmatch(whole_text)) is not bool(points_elsewhere)
+    whole = addresses._read_any(whole_text)
+    assert addresses._read(whole_text) == whole
     assert canonicalize(text) == canonicalize_url(text)
-    urls._refuse_what_yarl_refuses(whole, whole_text)
+    addresses._refuse_what_yarl_refuses(whole, whole_text)
 
 
 REFUSED = {

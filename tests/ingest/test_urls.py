@@ -6,19 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.urls import (
-    absolute,
-    article_id,
-    canonicalize,
-    domain_of,
-    former_url,
-    host_of,
-    known_id,
-    part_url,
-    site_of,
-    untracked,
-    with_scheme,
-)
+from ingest.addresses import absolute, domain_of, host_of, site_of, with_scheme
+from ingest.urls import article_id, canonicalize, former_url, known_id, part_url, untracked
 
 CANONICAL = [
     ("HTTP://Www.Example.COM:80/a/../b c?b=2&a=1#frag", "http://www.example.com/b%20c?a=1&b=2"),

@@ -11,12 +11,12 @@ from urllib.parse import quote
 import brotli
 import pytest
 
+from ingest.addresses import read_address, resolve
 from ingest.http.fetch import Fetcher
 from ingest.http.fetched import FailureKind, Fetched, FetchFailed, FetchResult, Request
 from ingest.http.heads import HeadError, end_of_head, mended
 from ingest.http.silence import answered, is_silent
 from ingest.unpack import MAX_MEMBERS, NotUnpackedError, Unpacking, unpacked
-from ingest.urls import read_address, resolve
 from newswatch.settings import Settings
 from tests.ingest.server import Publisher, response
 from tests.ingest.test_fetch import BODY, fetching

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingest import urls
+from ingest import tracking, urls
 from ingest.urls import article_id
 from jobs.deliver import deliver
 from jobs.match import match
@@ -361,7 +361,7 @@ def test_an_address_stored_with_what_was_later_known_to_track_becomes_no_second_
     site = world.press.url
     tracked, other = (alerts(f"{{site}}/{{key}}?srsltid={number}", guid) for number in (7, 8))
     with monkeypatch.context() as earlier:
-        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        earlier.setattr(tracking, "_LATER_TRACKING_NAMES", frozenset())
         urls._canonical_cached.cache_clear()
         later(world, tracked(site, "bridge", "harbour"))
     urls._canonical_cached.cache_clear()
@@ -398,7 +398,7 @@ def test_a_link_that_led_elsewhere_leads_there_without_what_was_later_known_to_t
         f"<body><article><h1>{SUBJECTS['bridge'][0]}</h1>{text}</article></body></html>"
     ).encode()
     with monkeypatch.context() as earlier:
-        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        earlier.setattr(tracking, "_LATER_TRACKING_NAMES", frozenset())
         urls._canonical_cached.cache_clear()
         later(world, first(site, "bridge"))
     urls._canonical_cached.cache_clear()

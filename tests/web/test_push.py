@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from alerts.saved import SavedSearches
 from delivery.outbox import Outbox
-from ingest import urls
+from ingest import tracking, urls
 from jobs.context import Context
 from jobs.match import match
 from newswatch.alert import SavedSearch, TagFilter
@@ -112,7 +112,7 @@ def test_an_address_stored_with_what_was_later_known_to_track_stays_its_article_
 ) -> None:
     tracked = given("former", url="https://courier.example/former?srsltid=7")
     with monkeypatch.context() as earlier:
-        earlier.setattr(urls, "_LATER_TRACKING_NAMES", frozenset())
+        earlier.setattr(tracking, "_LATER_TRACKING_NAMES", frozenset())
         urls._canonical_cached.cache_clear()
         (before,) = door.send(tracked).json()["items"]
     urls._canonical_cached.cache_clear()
