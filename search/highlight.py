@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,11 +112,11 @@ def fragments(whole: str) -> tuple[str, ...]:
         return ()
     plain = sentences.unwrapped(broken)
     bounds = [*sentences.places(plain)]
-    best: list[tuple[int, int, int]] = []  # negative number of different words, start, end
-    for start, end in bounds:
-        words = {plain[a:b].casefold() for a, b in spans if start <= a < end}
-        if words:
-            best.append((-len(words), start, end))
+    starts = [start for start, _ in bounds]
+    words: dict[int, set[str]] = defaultdict(set)  # by number of the sentence
+    for start, end in spans:
+        words[bisect_right(starts, start) - 1].add(plain[start:end].casefold())
+    best = [(-len(said), *bounds[number]) for number, said in words.items()]
     chosen: list[tuple[int, int]] = []
     for _, start, _ in sorted(best):
         passage = _passage(plain, spans, bounds, start)
