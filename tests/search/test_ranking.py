@@ -159,6 +159,14 @@ def test_each_word_is_marked_wherever_it_stands(es: Elasticsearch, names: Names)
     assert find(es, names, "NATO AND meets", now=NOW).hits[0].stand_ins == ()
 
 
+def test_a_word_that_the_analyzer_of_its_language_drops_is_marked_too(es: Elasticsearch, names: Names) -> None:
+    far = "Nada más. " * 20 + "El Estado, de nuevo."
+    stock(es, names, [_article("es", "El Estado Islámico ataca", f"Un ataque. {far}", language="es")])
+    found = find(es, names, "Estado Islámico", now=NOW)
+    assert _marked(found, "title") == ["Estado Islámico"] or _marked(found, "title") == ["Estado", "Islámico"]
+    assert _marked(found, "text") == ["Estado"]
+
+
 def test_what_stands_for_a_name_is_what_the_article_calls_it(es: Elasticsearch, names: Names) -> None:
     nato = Entity("nato", "NATO", "organisation", 1, aliases=("OTAN", "НАТО"))
     tag = Tag("nato", "main", 0.9, (Evidence("title", 7, 11, "НАТО"),))
