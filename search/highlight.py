@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from store.indices.mapping import ANALYZERS, UNSTEMMED
 from transforms import sentences
-from transforms.fold import INVISIBLE
+from transforms.fold import INVISIBLE, folded
 
 MARK_START, MARK_END = "\ue000", "\ue001"
 """Around a highlighted term: private-use characters, which publishers' texts hardly ever contain."""
@@ -39,16 +41,17 @@ def analyzer_of(language: str | None) -> str:
     return ANALYZERS.get(language or "", UNSTEMMED)
 
 
-def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
+def highlighting(analyzer: str, *, whole: bool = False, by_stems: bool = False) -> dict[str, Any]:
     """The `highlight` clause for articles of this analyzer; matches in the stemmed copy are marked too.
 
     It returns fragments of summary and text, or both in full with `whole`. Each text is analysed once for each field
-    that it is matched by, which takes most of the time, so not twice by the same analyzer.
+    that it is matched by, which takes most of the time, so not twice by the same analyzer; `by_stems`, only as the
+    stemmed copy is.
     """
     also = [] if analyzer == UNSTEMMED else [f"stemmed.{analyzer}"]
     fields = {
         field: {
-            "matched_fields": [field, *also],
+            "matched_fields": also if by_stems and also else [field, *also],
             "number_of_fragments": 0 if whole or field == "title" else 2,
         }
         for field in _FIELDS
@@ -58,18 +61,18 @@ def highlighting(analyzer: str, *, whole: bool = False) -> dict[str, Any]:
     return {"type": "unified", "fields": fields, **marks, **shape}
 
 
-def marking(clauses: Sequence[Mapping[str, Any]], analyzer: str) -> dict[str, Any]:
+def marking(clauses: Sequence[Mapping[str, Any]], analyzer: str, *, by_stems: bool = False) -> dict[str, Any]:
     """The part of a search that marks what each of the clauses finds, in full texts of this analyzer.
 
     Each clause is marked by itself: a text that has only one of two words is marked too.
     """
     query = {"bool": {"should": [*clauses]}}
-    return {"highlight": {**highlighting(analyzer, whole=True), "highlight_query": query}}
+    return {"highlight": {**highlighting(analyzer, whole=True, by_stems=by_stems), "highlight_query": query}}
 
 
-def searched_fields(analyzer: str) -> list[str]:
-    """The fields that have the words of an article of this analyzer."""
-    return [*_FIELDS, f"stemmed.{analyzer}"]
+def searched_fields(analyzer: str, *, by_stems: bool = False) -> list[str]:
+    """The fields that have the words of an article of this analyzer; `by_stems`, the one that has their stems."""
+    return [*([] if by_stems else _FIELDS), f"stemmed.{analyzer}"]
 
 
 def marked(hit: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -86,6 +89,20 @@ def with_acronyms(marks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str]
     for field, text in texts.items():
         plain, spans = unmarked(marks[field][0]) if marks.get(field) else (text, ())
         if found := [match.span() for match in written.finditer(plain)]:
+            result[field] = (with_marks(plain, joined([*spans, *found])),)
+    return result
+
+
+def with_words(marks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str], tokens: Sequence[str]) -> Marks:
+    """The marks of full texts, with each of the words marked, which are given as `search.words.tokens_of` has them."""
+    result = dict(marks)
+    for field, text in texts.items():
+        said = [token for token in tokens if token in folded(text).text]  # most rows have none, and this is fast
+        if not said:
+            continue
+        plain, spans = unmarked(marks[field][0]) if marks.get(field) else (text, ())
+        whole, written = folded(plain), r"(?<![^\W_])(?:" + "|".join(map(re.escape, said)) + r")(?![^\W_])"
+        if found := [whole.original(*match.span()) for match in re.finditer(written, whole.text)]:
             result[field] = (with_marks(plain, joined([*spans, *found])),)
     return result
 
@@ -110,11 +127,11 @@ def fragments(whole: str) -> tuple[str, ...]:
         return ()
     plain = sentences.unwrapped(broken)
     bounds = [*sentences.places(plain)]
-    best: list[tuple[int, int, int]] = []  # negative number of different words, start, end
-    for start, end in bounds:
-        words = {plain[a:b].casefold() for a, b in spans if start <= a < end}
-        if words:
-            best.append((-len(words), start, end))
+    starts = [start for start, _ in bounds]
+    words: dict[int, set[str]] = defaultdict(set)  # by number of the sentence
+    for start, end in spans:
+        words[bisect_right(starts, start) - 1].add(plain[start:end].casefold())
+    best = [(-len(said), *bounds[number]) for number, said in words.items()]
     chosen: list[tuple[int, int]] = []
     for _, start, _ in sorted(best):
         passage = _passage(plain, spans, bounds, start)

@@ -19,7 +19,7 @@ from search.meant import Meant
 from search.results import Copy, Hit
 from search.story_view import StoryFacts
 from search.syntax import Parsed
-from search.words import Wording
+from search.words import Wording, wording
 from store.article_documents import from_document
 from store.elastic.documents import Hit as StoredHit
 from store.elastic.documents import load, readable
@@ -102,15 +102,17 @@ class Reading:
         for pick in (one for both in shown for one in (both, both.copy) if one):
             groups[pick.analyzer if has_words else ""].append(pick)
         requests: list[Request] = []
+        asked = wording(self.parsed.words) if self.parsed.words and not self.loose else None
         for analyzer, group in groups.items():
             at_once = max(_AT_ONCE, len(group) // _AT_ONCE)  # for a thousand, ten requests rather than a hundred
             for start in range(0, len(group), at_once):
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
                 source = {"excludes": _FOR_INDEXING} if self.with_meaning else UNSHOWN
-                body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source}
+                body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source, WHOLE: True}
                 clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
-                marks = {WHOLE: True, **highlight.marking(clauses, analyzer)} if clauses else {WHOLE: True}
+                by_stems = asked is not None and marking.are_by_stems(asked, analyzer)
+                marks = highlight.marking(clauses, analyzer, by_stems=by_stems) if clauses else {}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))
         return requests
 
@@ -146,7 +148,7 @@ class Reading:
 
     def _said(self) -> _Said:
         asked = wording_of(self.parsed, self.names) if self.parsed.words else None
-        return _Said(asked, self.names.shown_topics(), marking.acronyms(self.parsed))
+        return _Said(asked, self.names.shown_topics(), marking.acronyms(self.parsed), self.loose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class _Said:
     """None for a query that is not of plain words."""
     topics: Topics
     acronyms: Sequence[str]
+    loose: bool
 
     def copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
         """The copy, if its title says what the title shown does not."""
@@ -167,7 +170,11 @@ class _Said:
     def marked(self, hit: StoredHit, article: Article) -> highlight.Marks:
         """The article's marked texts."""
         texts = {"title": article.title, "summary": article.summary, "text": article.text}
-        return highlight.with_acronyms(highlight.marked(hit), texts, self.acronyms)
+        marks = highlight.with_acronyms(highlight.marked(hit), texts, self.acronyms)
+        analyzer = highlight.analyzer_of(article.language)
+        if self.asked and not self.loose and marking.are_by_stems(self.asked, analyzer):
+            return marking.with_lacking(self.asked, marks, texts)
+        return marks
 
     def stand_ins(self, article: Article, marked: highlight.Marks) -> tuple[StandIn, ...]:
         """What stands for the words that the article does not have."""

@@ -57,6 +57,8 @@ _DROPPED = re.compile(
     # Arabic papers put names in quotation marks, inside the phrases that terms consist of.
     f"|{_QUOTATION}(?=[\u0621-\u06ff])|(?<=[\u0621-\u06ff]){_QUOTATION}"
 )
+_MAY_DROP = re.compile(f"[{re.escape(IGNORED)}{_ZWSP}{_ZWNJ}{HEBREW}\u0621-\u06ff]")
+"""A text without these loses nothing by `_DROPPED`; they are looked for ten times as fast."""
 _ASCII = {**dict.fromkeys([*range(32), 127, ord("-")], " "), ord("`"): "'", ord("\n"): "\n"}
 _ASCII_KEPT = "\n" + "".join(c for c in map(chr, range(32, 127)) if c not in "-`" and not c.isupper())
 
@@ -130,9 +132,10 @@ def fold(text: str) -> Folded:
     """The folded form of `text`."""
     if text.isascii():
         return Folded(text.lower().translate(_ASCII))
-    dropped = tuple(match.start() - n for n, match in enumerate(_DROPPED.finditer(text)))
-    if dropped:
-        text = _DROPPED.sub("", text)
+    dropped: tuple[int, ...] = ()
+    if _MAY_DROP.search(text):
+        dropped = tuple(match.start() - n for n, match in enumerate(_DROPPED.finditer(text)))
+        text = _DROPPED.sub("", text) if dropped else text
     # Both branches give the same result: run by run is faster for mostly Latin text, character by character for others.
     if len(text.encode("utf-8", "surrogatepass")) > 1.2 * len(text):
         return Folded(text.translate(_TABLE), dropped)

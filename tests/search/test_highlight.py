@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.highlight import MARK_END, MARK_START, fragments, highlighting, joined, unmarked, with_acronyms
+from search.highlight import (
+    MARK_END,
+    MARK_START,
+    fragments,
+    highlighting,
+    joined,
+    unmarked,
+    with_acronyms,
+    with_words,
+)
 from store.indices.mapping import UNSTEMMED
 from transforms.fold import INVISIBLE
 
@@ -91,3 +100,14 @@ def test_acronyms_are_marked_by_their_capitals() -> None:
 def test_a_text_is_not_analysed_twice_by_one_analyzer() -> None:
     assert highlighting("english")["fields"]["text"]["matched_fields"] == ["text", "stemmed.english"]
     assert highlighting(UNSTEMMED)["fields"]["text"]["matched_fields"] == ["text"]
+    assert highlighting("english", by_stems=True)["fields"]["text"]["matched_fields"] == ["stemmed.english"]
+    assert highlighting(UNSTEMMED, by_stems=True)["fields"]["text"]["matched_fields"] == ["text"]
+
+
+def test_words_are_marked_whole_and_beside_what_is_marked() -> None:
+    marks = {"title": (f"Un {S}ataque{E} del Estado",)}
+    texts = {"title": "Un ataque del Estado", "summary": "Estadounidense", "text": "ESTADO_libre, éstado."}
+    found = with_words(marks, texts, ["estado"])
+    assert found["title"] == (f"Un {S}ataque{E} del {S}Estado{E}",)
+    assert found["text"] == (f"{S}ESTADO{E}_libre, {S}éstado{E}.",)
+    assert "summary" not in found

@@ -183,7 +183,7 @@ def test_a_row_says_how_many_independent_sources_its_story_has(
     )
 
 
-def test_what_can_not_be_marked_is_shown_unmarked(
+def test_what_elasticsearch_can_not_mark_is_shown_and_marked_by_its_words(
     es: Elasticsearch, names: Names, stand: list[Article], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marked = find(es, names, "AWACS", now=NOW).hits
@@ -192,7 +192,8 @@ def test_what_can_not_be_marked_is_shown_unmarked(
     )
     unmarked = find(es, names, "AWACS", now=NOW).hits
     assert all(hit.highlights for hit in marked)
-    assert unmarked == tuple(replace(hit, highlights={}) for hit in marked) != ()
+    assert [replace(hit, highlights={}) for hit in unmarked] == [replace(hit, highlights={}) for hit in marked] != []
+    assert all("\ue000AWACS\ue001" in text for hit in unmarked for texts in hit.highlights.values() for text in texts)
 
 
 def test_an_article_that_is_replaced_while_the_page_is_read_is_left_out(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.fold import fold
+from transforms.fold import _DROPPED, _MAY_DROP, fold
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,18 @@ def test_marks_that_decorate_are_passed_over(text: str, found: str, original: st
     at = folded.text.index(wanted)
     start, end = folded.original(at, at + len(wanted))
     assert text[start:end] == original
+
+
+@given(st.text(alphabet=[*"aé \"'", *"”״׳אבعاกب\u0301\u00ad\u200b\u200c\u2067"]))
+def test_what_may_drop_nothing_drops_nothing(text: str) -> None:
+    assert bool(_DROPPED.search(text)) <= bool(_MAY_DROP.search(text))
+
+
+def test_each_character_that_is_dropped_beside_any_other_may_be_dropped() -> None:
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000]
+    beside = "a{}b", "א{}ב", "ع{}ع", "ก{}ก"
+    texts = (pair.format(one) for one in characters for pair in beside)
+    assert [text for text in texts if _DROPPED.search(text) and not _MAY_DROP.search(text)] == []
 
 
 @given(st.text())

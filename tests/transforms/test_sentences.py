@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +11,23 @@ from hypothesis import strategies as st
 from search.highlight import MARK_END, MARK_START, fragments, unmarked
 from transforms.fold import fold
 from transforms.novelty import new_sentences
-from transforms.sentences import places, said_before, spans, unwrapped
+from transforms.sentences import _END, places, said_before, spans, unwrapped
 
 
 def cut(text: str) -> list[str]:
     folded = fold(text).text
     return [folded[a:b].strip() for a, b in spans(folded)]
+
+
+PLAIN_END = re.compile(r"""\n+
+    | (?<![.!?])[.!?]+["')\]]*(?:[ ]+|\n+|(?=[\u2e80-\ud7ff]))
+    | (?<=[\u2e80-\u9fff])[.!?]+["')\]]*""", re.VERBOSE)  # fmt: skip
+"""Where a sentence may end, as it is easiest to read."""
+
+
+@given(st.text(alphabet="aB 1\n.!?\"')]会가"))
+def test_the_pattern_that_scans_fast_ends_sentences_where_the_plain_one_does(text: str) -> None:
+    assert [end.span() for end in _END.finditer(text)] == [end.span() for end in PLAIN_END.finditer(text)]
 
 
 @pytest.mark.parametrize(
