@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -16,7 +17,7 @@ from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
-from store.audit import Deed
+from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
 from store.entries import EntryStore
@@ -163,7 +164,8 @@ def restore(
     With `replace`, indices that hold something are first put into a snapshot of their own and then deleted; before
     that the snapshot is restored beside them, as in a drill, unless it is `untried`: the one that is taken would share
     its damage. Killed at any point it can be run again: the snapshots stay, and the one of what was replaced is not the
-    default. An audit log that is there stays and goes on, with a record of the restore. Indices of a newer version of
+    default. An audit log that is there stays and goes on, with a record of the restore; but one that began after the
+    backup is replaced as all else. Indices of a newer version of
     newswatch are replaced too, with their templates: so one goes back.
 
     Raises:
@@ -177,7 +179,7 @@ def restore(
     now = context.clock()
     _refuse_running([*read_pulse(context.es, context.names, settings, now).jobs.values()], now)
     # An audit log that is there stays; the month that the record of this restore makes, too.
-    stays = context.names.audit if backups.audit_months() else None
+    stays = context.names.audit if backups.audit_months() and not _is_younger(context.audit, found) else None
     held = {index: count for index, count in backups.counts().items() if count and not _is_of(stays, index)}
     if held and not replace:
         raise NewswatchError(
@@ -203,6 +205,18 @@ def restore(
     settle(context, found.begun_at)
     seconds = time.monotonic() - begin
     return Restored(found, seconds, {index: backups.count(index) for index in names}, {})
+
+
+def _is_younger(log: AuditLog, backup: Backup) -> bool:
+    """Whether the log began after the backup: on a new machine, that moved its installation there.
+
+    The backup's log is the installation's. What was done here since is kept with all else that is replaced.
+    """
+    log.refresh()
+    with closing(log.all()) as records:
+        first = next(records, None)
+    has_one = any(_is_of(log.index, index) for index in backup.indices)
+    return has_one and first is not None and first.n == 1 and first.at > backup.begun_at
 
 
 def _is_of(log: str | None, index: str) -> bool:

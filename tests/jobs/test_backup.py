@@ -29,6 +29,7 @@ from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
 from search.ingest_pages import page_after
 from store.articles import ArticleStore
+from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
 from store.indices.backups import Backup, Backups, not_restored
@@ -244,6 +245,17 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
         world.wait(minutes=5)
         work(context, world, 2)
         assert len(world.mailbox.mails) == mails + 1, "it works again, and repeats nothing"
+
+        first = next(context.audit.all())
+        backups = Backups(context.es, context.names)
+        backups.delete_indices(backups.indices())  # a new machine, where somebody has done something already
+        AuditLog(open_context(settings).es, context.names).record(Deed("ann", "feed added", "herald"))
+        restore(settings, before, replace=True)
+        log = context.audit
+        log.refresh()
+        assert next(log.all()) == first, "the installation's log, not the one that began after the backup"
+        assert [each.subject for each in log.listed(what="backup restored")] == [before]
+        assert log.check().faults == ()
 
 
 @pytest.mark.parametrize(
