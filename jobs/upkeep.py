@@ -11,6 +11,7 @@ from jobs.keeping import join_archive
 from newswatch.errors import StoreError
 from newswatch.problems import Problem
 from store import retention
+from store.indices.backups import Backups
 from store.indices.replicas import apply_replicas
 from store.pulse import PulseStore
 
@@ -61,6 +62,8 @@ def upkeep(context: Context, *, clock_is_right: bool = False) -> UpkeepReport:
     done = now - timedelta(days=context.settings.batch_retention_days)
     seen = max(old, now - timedelta(days=context.settings.entry_retention_days))
     logged = now - timedelta(days=context.settings.audit_retention_days)
+    backups = Backups(es, names)
+    backups.delete_indices(backups.drilled_before(now.date() - timedelta(days=1)))  # of drills that were killed
     retention.forget_pushes(es, names, now)
     retention.forget_milestones(es, names, old)
     return UpkeepReport(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from elasticsearch import Elasticsearch
 
@@ -36,6 +38,20 @@ def test_an_old_article_goes_and_does_not_come_again(world: World) -> None:
     poll(world)
     assert world.count(world.context.names.articles) == 1
     assert upkeep(world.context).dropped == ()
+
+
+def test_the_copy_of_a_drill_that_was_killed_goes(world: World) -> None:
+    es, today = world.context.es, world.now
+    of_yesterday = f"drill-{today - timedelta(days=1):%Y%m%d}-{world.context.names.prefix}feeds"
+    older = f"drill-{today - timedelta(days=2):%Y%m%d}-{world.context.names.prefix}feeds"
+    for index in (of_yesterday, older):
+        es.indices.create(index=index)
+    try:
+        upkeep(world.context)
+        assert es.indices.exists(index=of_yesterday), "it may still run"
+        assert not es.indices.exists(index=older)
+    finally:
+        es.options(ignore_status=404).indices.delete(index=of_yesterday)
 
 
 def test_a_clock_that_leaps_ahead_makes_nothing_old(world: World) -> None:
