@@ -15,6 +15,10 @@ _ROLE: Final = (
     "Give newswatch's user the role that docker/elasticsearch-users.sh makes: after an update, run that script again."
 )
 _ADDRESS: Final = "Correct NEWSWATCH_ELASTICSEARCH_URL: it must lead to Elasticsearch itself."
+_PATH: Final = (
+    "If NEWSWATCH_ELASTICSEARCH_URL has a path, correct it: it must lead to Elasticsearch itself. "
+    "Otherwise update Elasticsearch."
+)
 _BEHIND: Final = "Look whether Elasticsearch runs behind it, and whether NEWSWATCH_ELASTICSEARCH_URL leads there."
 _TLS: Final = (
     "Look whether NEWSWATCH_ELASTICSEARCH_URL says https:// for a server with TLS alone, and whether "
@@ -53,6 +57,8 @@ def _refused(error: ApiError) -> NoAccess | None:
         return NoAccess(f"Elasticsearch refuses the log-in: {_reason(error)}.", _LOG_IN)
     if status == 403 and _kind(error) == "security_exception":
         return NoAccess(f"Elasticsearch does not allow it: {_reason(error)}.", _ROLE, of_all=False)
+    if status == 400 and _reason(error).startswith("no handler found for uri"):
+        return NoAccess(f"Elasticsearch does not know the request: {_reason(error)}.", _PATH, of_all=False)
     if status in _GATEWAY and not isinstance(error.body, dict):
         return NoAccess(f"Something else than Elasticsearch, perhaps a proxy, answers with status {status}.", _BEHIND)
     return None

@@ -81,10 +81,16 @@ class Backups:
         """Register the folder as if for the first time: Elasticsearch reads anew what is in it, and takes nothing away.
 
         Raises:
-            StoreError: Elasticsearch can't use it.
+            StoreError: Elasticsearch can't use it; the one that was registered stays.
         """
+        was = self.location()
         self._es.options(ignore_status=404).snapshot.delete_repository(name=self._repository)
-        self.register(location)
+        try:
+            self.register(location)
+        except StoreError:
+            if was:
+                self.register(was)
+            raise
 
     def location(self) -> str | None:
         """The folder of the repository that is registered; None if none is."""

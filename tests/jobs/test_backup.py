@@ -196,6 +196,9 @@ def test_nothing_is_taken_away_for_a_damaged_backup(
         with pytest.raises(StoreError, match=r"emptied, not mounted.*`newswatch backup reopen`"):
             backup(context)
         shutil.copytree(good, folder / "backups", dirs_exist_ok=True)
+        with pytest.raises(StoreError, match="doesn't match any of the locations"):
+            reopen(settings.model_copy(update={"backup_location": "/elsewhere"}))
+        assert backups.location() == str(folder / "backups"), "a wrong place leaves the one that is known"
         assert [each.name for each in reopen(settings)] == [second, first]
         tried = backups.restore(listed(settings)[0], to_prefix="drill-now-")
         health = context.es.cluster.health(index=tried, level="indices")["indices"]

@@ -66,6 +66,11 @@ ANSWERS = {
         "docker/elasticsearch-users.sh",
     ),
     "another server": ((200, b'{"hello": 1}', JSON), "is not Elasticsearch", "NEWSWATCH_ELASTICSEARCH_URL"),
+    "an address with a path": (
+        (400, b'{"error": "no handler found for uri [/es/_msearch] and method [POST]", "status": 400}', JSON),
+        "does not know the request: no handler found for uri [/es/_msearch]",
+        "If NEWSWATCH_ELASTICSEARCH_URL has a path",
+    ),
     "a log-in page": ((302, b"", HTML), "answers with status 302", "NEWSWATCH_ELASTICSEARCH_URL"),
     "a proxy before a dead one": ((502, b"<html>", HTML), "answers with status 502", "runs behind it"),
 }
