@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -68,6 +69,10 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put what is there into a backup of its own, and take it away.")
     ] = False,
+    untried: Annotated[
+        bool,
+        typer.Option("--untried", help="With --replace: don't first restore a copy, for which there must be room."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a backup in the place of what Elasticsearch holds. Stop Airflow and the fast lane first.
@@ -77,7 +82,8 @@ def restore(
     from jobs.backup import restore as run
 
     with working("Restoring …"):
-        done = run(stated(), name, replace=replace, told=lambda line: err.print(line, soft_wrap=True), by=who())
+        tell = partial(err.print, soft_wrap=True)
+        done = run(stated(), name, replace=replace, untried=untried, told=tell, by=who())
     if as_json:
         emit_json(done)
         return
@@ -105,6 +111,15 @@ def drill(name: Name = None, as_json: AsJson = False) -> None:
         "The copy is gone again.",
         soft_wrap=True,
     )
+
+
+@app.command()
+def reopen() -> None:
+    """Have Elasticsearch read the folder of the backups anew, after it was mounted, or put back from a copy."""
+    from jobs.backup import reopen as run
+
+    found = run(stated())
+    out.print(f"The folder is open again; it has {len(found)} backups.")
 
 
 def _show(done: Restored) -> None:

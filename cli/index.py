@@ -100,13 +100,18 @@ def _with_progress(context: Context, everything: bool) -> list[Upgraded]:
 
 
 @app.command()
-def upkeep(as_json: AsJson = False) -> None:
+def upkeep(
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="After a pause of more than a month: the clock was looked at.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Drop what is older than the retention, and replaced generations: runs the DAG `daily_upkeep` once."""
     from jobs.context import open_context
     from jobs.upkeep import upkeep as run
 
     with working("Maintaining the indices …"):
-        report = run(open_context())
+        report = run(open_context(), clock_is_right=clock_is_right)
     if as_json:
         emit_json(report)
         return

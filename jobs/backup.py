@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -16,18 +17,19 @@ from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
 from newswatch.settings import Settings
 from observe.reading import read_pulse
-from store.audit import Deed
+from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
 from store.entries import EntryStore
 from store.feeds import FeedStore
 from store.imports import Imports
-from store.indices.backups import DRILL, Backup, Backups
+from store.indices.backups import DAMAGED, DRILL, Backup, Backups
 from store.indices.mapping import VERSION
-from store.indices.setup import set_up
+from store.indices.setup import drop_newer_templates, set_up
 from store.milestones import Milestones
 from store.names import Names
 
+_DAY: Final = timedelta(days=1)
 LEAST: Final = 3
 """Good snapshots that are kept, however old."""
 AT_WORK: Final = timedelta(seconds=60)
@@ -39,6 +41,8 @@ BEFORE: Final = "-before-restore"
 """In the name of a snapshot of what a restore has replaced. It is restored by its name only."""
 
 Told = Callable[[str], None]
+
+_NO_PLACE: Final = "There are no backups: set NEWSWATCH_BACKUP_LOCATION to a folder in Elasticsearch's `path.repo`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,9 @@ def surplus(backups: Sequence[Backup], *, now: datetime, keep: timedelta) -> lis
     """The snapshots to forget: the old ones, but for the newest `LEAST` good ones, and those not complete. Pure."""
     good = sorted((each for each in backups if each.is_good), key=lambda each: each.begun_at, reverse=True)
     old = [each for each in good[LEAST:] if now - each.begun_at > keep]
-    # One that is being taken may be somebody else's, until it has been for a day.
-    failed = [each for each in backups if not each.is_good and now - each.begun_at > timedelta(days=1)]
+    # One that is being taken may be somebody else's, until it has been for a day; a damaged one tells of the disk.
+    kept = {DAMAGED: keep}
+    failed = [each for each in backups if not each.is_good and now - each.begun_at > kept.get(each.state, _DAY)]
     return [*old, *failed]
 
 
@@ -112,9 +117,7 @@ def _opened(settings: Settings) -> tuple[Backups, Context]:
     es, names = connect(settings), Names.of(settings)
     backups = Backups(es, names)
     if not _is_set_up(backups, settings):
-        raise NewswatchError(
-            "There are no backups: set NEWSWATCH_BACKUP_LOCATION to a folder in Elasticsearch's `path.repo`."
-        )
+        raise NewswatchError(_NO_PLACE)
     return backups, Context(settings, es, names)
 
 
@@ -139,25 +142,44 @@ def _chosen(backups: Sequence[Backup], name: str | None) -> Backup:
     return found
 
 
+def _refuse_newer(backup: Backup) -> None:
+    if backup.version.isdigit() and int(backup.version) > VERSION:
+        raise NewswatchError(
+            f"The backup {backup.name} was made by a newer newswatch (its indices have version {backup.version}, this "
+            f"one knows {VERSION}): update newswatch, or choose an older backup."
+        )
+
+
 def restore(
-    settings: Settings, name: str | None = None, *, replace: bool = False, told: Told = lambda _: None, by: str = ""
+    settings: Settings,
+    name: str | None = None,
+    *,
+    replace: bool = False,
+    untried: bool = False,
+    told: Told = lambda _: None,
+    by: str = "",
 ) -> Restored:
     """Put a snapshot, the newest one by default, in the place of the installation's indices.
 
-    With `replace`, indices that hold something are first put into a snapshot of their own and then deleted. Killed
-    at any point it can be run again: the snapshots stay, and the one of what was replaced is not the default. An audit
-    log that is there stays and goes on, with a record of the restore.
+    With `replace`, indices that hold something are first put into a snapshot of their own and then deleted; before
+    that the snapshot is restored beside them, as in a drill, unless it is `untried`: the one that is taken would share
+    its damage. Killed at any point it can be run again: the snapshots stay, and the one of what was replaced is not the
+    default. An audit log that is there stays and goes on, with a record of the restore; but one that began after the
+    backup is replaced as all else. Indices of a newer version of
+    newswatch are replaced too, with their templates: so one goes back.
 
     Raises:
-        NewswatchError: jobs are running, there is something to replace, or there is no such snapshot; all is as it was.
+        NewswatchError: jobs are running, there is something to replace, there is no such snapshot, or a newer version
+            of newswatch made it; all is as it was.
         StoreError: Elasticsearch can't restore it.
     """
     backups, context = _opened(settings)
     found = _chosen(backups.all(), name)
+    _refuse_newer(found)
     now = context.clock()
     _refuse_running([*read_pulse(context.es, context.names, settings, now).jobs.values()], now)
     # An audit log that is there stays; the month that the record of this restore makes, too.
-    stays = context.names.audit if backups.audit_months() else None
+    stays = context.names.audit if backups.audit_months() and not _is_younger(context.audit, found) else None
     held = {index: count for index, count in backups.counts().items() if count and not _is_of(stays, index)}
     if held and not replace:
         raise NewswatchError(
@@ -165,6 +187,9 @@ def restore(
             "backup of their own and then takes them away."
         )
     begin = time.monotonic()
+    if held and not untried:
+        told("Trying the backup beside what is there …")
+        _tried(backups, found, now)
     if held:
         kept = backups.take(_name(context.names, now, BEFORE), version=VERSION)
         told(f"What was there is kept as {kept.name}.")
@@ -172,6 +197,7 @@ def restore(
     if stays:
         context.audit.record(deed)
     backups.delete_indices(index for index in backups.indices() if not _is_of(stays, index))
+    drop_newer_templates(context.es, context.names)
     names = backups.restore(found, without=[name for name in found.indices if _is_of(stays, name)])
     set_up(context.es, context.names, settings)
     if not stays:
@@ -179,6 +205,18 @@ def restore(
     settle(context, found.begun_at)
     seconds = time.monotonic() - begin
     return Restored(found, seconds, {index: backups.count(index) for index in names}, {})
+
+
+def _is_younger(log: AuditLog, backup: Backup) -> bool:
+    """Whether the log began after the backup: on a new machine, that moved its installation there.
+
+    The backup's log is the installation's. What was done here since is kept with all else that is replaced.
+    """
+    log.refresh()
+    with closing(log.all()) as records:
+        first = next(records, None)
+    has_one = any(_is_of(log.index, index) for index in backup.indices)
+    return has_one and first is not None and first.n == 1 and first.at > backup.begun_at
 
 
 def _is_of(log: str | None, index: str) -> bool:
@@ -230,18 +268,42 @@ def drill(settings: Settings, name: str | None = None) -> Restored:
     """
     backups, context = _opened(settings)
     found = _chosen(backups.all(), name)
-    today, begin = context.clock().date(), time.monotonic()
-    backups.delete_indices(backups.drilled_before(today - timedelta(days=1)))
-    prefix = f"{DRILL}{today:%Y%m%d}-{token_hex(3)}-"
-    try:
-        names = backups.restore(found, to_prefix=prefix)
-        seconds = time.monotonic() - begin
-        documents = {index.removeprefix(prefix): backups.count(index) for index in names}
-    finally:
-        backups.delete_indices(f"{prefix}{index}" for index in found.indices)
+    begin = time.monotonic()
+    documents = _tried(backups, found, context.clock())
+    seconds = time.monotonic() - begin
     live = {index: backups.count(index) for index in documents}
     articles = [index for index in documents if context.names.parse_slice(index)]
     empty = [index for index in articles if live[index] and not documents[index]]
     if empty:
         raise StoreError(f"The backup {found.name} has no documents of {', '.join(empty)}, which hold some now.")
     return Restored(found, seconds, documents, live)
+
+
+def _tried(backups: Backups, found: Backup, now: datetime) -> dict[str, int]:
+    """Index → its documents in a copy of the backup, which is restored and taken away again.
+
+    Raises:
+        StoreError: it can't be restored, so it is no backup.
+    """
+    today = now.date()
+    backups.delete_indices(backups.drilled_before(today - timedelta(days=1)))
+    prefix = f"{DRILL}{today:%Y%m%d}-{token_hex(3)}-"
+    try:
+        names = backups.restore(found, to_prefix=prefix)
+        return {index.removeprefix(prefix): backups.count(index) for index in names}
+    finally:
+        backups.delete_indices(f"{prefix}{index}" for index in found.indices)
+
+
+def reopen(settings: Settings) -> list[Backup]:
+    """Have Elasticsearch read its folder of snapshots anew; the snapshots in it.
+
+    Raises:
+        NewswatchError: no location is set, or Elasticsearch can't use it.
+    """
+    backups = Backups(connect(settings), Names.of(settings))
+    location = settings.backup_location or backups.location()
+    if not location:
+        raise NewswatchError(_NO_PLACE)
+    backups.reopen(location)
+    return backups.all()

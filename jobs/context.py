@@ -21,6 +21,7 @@ from newswatch.settings import Settings
 from observe.record import Run, recording
 from store.audit import AuditLog
 from store.configuration import TAXONOMY
+from store.elastic.access import no_access
 from store.elastic.client import Client, connect, where
 from store.elastic.clock import store_clock
 from store.elastic.faults import REFUSALS, store_error
@@ -194,6 +195,8 @@ def open_context(
         created = set_up(es, names, settings)
     except REFUSALS as error:
         es.close()
+        if barred := no_access(error):
+            raise StoreError(str(barred)) from error
         # Connection errors name every address themselves.
         address = "" if isinstance(error, UnreachableError | UnansweredError) else f" at {where(settings)}"
         raise StoreError(

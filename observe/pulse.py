@@ -106,7 +106,9 @@ class Storage:
     """Elasticsearch itself."""
 
     away: str = ""
-    """Why it does not answer; empty: it does. Then nothing else of the reading is known."""
+    """Why it does not answer, or lets newswatch do nothing: then nothing else of the reading is known; else empty."""
+    away_step: str = ""
+    """What to do then; empty: start it."""
     status: str = ""
     """The health of our indices: green, yellow or red."""
     lost: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ from observe.keys import query_of, read_keys
 from observe.pulse import FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.watched import WATCHMAN, certificates_of, conditions_of, valid_until
 from store.configuration import ConfigurationStore
+from store.elastic.access import no_access
 from store.elastic.client import Client
 from store.elastic.documents import Document
 from store.elastic.faults import REFUSALS, store_error
@@ -52,11 +53,17 @@ PATIENCE_S: Final = 3.0
 """Time limit of each request. A page shows the pulse, and must not wait for it; the whole is some tens of ms."""
 _DENIED: Final = (400, 401, 403, 404, 405, 410)
 """Status codes of an Elasticsearch that does not offer a request: Serverless, or too few privileges."""
+EVERYTHING: Final = "everything"
+"""What is read by the searches that are sent together."""
 T = TypeVar("T")
 
 
 class _AwayError(Exception):
-    """Elasticsearch does not answer."""
+    """Elasticsearch does not answer, or lets newswatch do nothing."""
+
+    def __init__(self, why: str, next_step: str = "") -> None:
+        super().__init__(why)
+        self.next_step = next_step
 
 
 def read_pulse(es: Client, names: Names, settings: Settings, now: datetime) -> Pulse:
@@ -69,7 +76,7 @@ def read_pulse(es: Client, names: Names, settings: Settings, now: datetime) -> P
     try:
         return reader.read()
     except _AwayError as error:
-        return Pulse(now, storage=Storage(away=str(error)))
+        return Pulse(now, storage=Storage(away=str(error), away_step=error.next_step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ class _Reader:
         try:
             return read()
         except REFUSALS as error:
+            if (barred := no_access(error)) and (barred.of_all or part == EVERYTHING):
+                raise _AwayError(barred.sentence, barred.next_step) from error
             if not _is_answer(error):
                 raise _AwayError((str(error).splitlines() or [type(error).__name__])[0]) from error
             fault = store_error(error)
@@ -153,7 +162,7 @@ class _Reader:
         searches: list[dict[str, Any]] = []
         for part in parts.values():
             searches += [{"index": part.index, "ignore_unavailable": True}, part.body]
-        asked = self._attempt("everything", lambda: self._es.msearch(searches=searches)["responses"])
+        asked = self._attempt(EVERYTHING, lambda: self._es.msearch(searches=searches)["responses"])
         found: dict[str, Any] = {}
         for (name, part), answer in zip(parts.items(), asked or (), strict=bool(asked)):
             if "error" in answer:

@@ -146,6 +146,11 @@ class AuditLog:
     def __init__(self, es: Elasticsearch, names: Names, *, clock: Clock = utc_now) -> None:
         self._es, self._names, self._clock = es, names, clock
 
+    @property
+    def index(self) -> str:
+        """The name of its head's index, with which those of its months begin."""
+        return self._names.audit
+
     # ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, deed: Deed, *, now: datetime | None = None) -> Record:

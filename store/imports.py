@@ -12,7 +12,7 @@ from typing import Any, Literal
 from elasticsearch import Elasticsearch
 
 from newswatch.article import Article
-from newswatch.errors import DocumentError, NewswatchError
+from newswatch.errors import DocumentError, MissingIndexError, NewswatchError, StoreError
 from store.article_documents import from_document
 from store.elastic import bulk
 from store.elastic.compare_and_set import put
@@ -126,12 +126,18 @@ def count_of(es: Elasticsearch, names: Names) -> int:
     """How many articles the installation has.
 
     Raises:
-        StoreError: it has none, or can't be reached.
+        StoreError: there is no installation of that prefix, or it can't be reached.
     """
     try:
         return int(es.count(index=names.articles)["count"])
     except REFUSALS as error:
-        raise store_error(error) from error
+        fault = store_error(error)
+        if not isinstance(fault, MissingIndexError):
+            raise fault from error
+        raise StoreError(
+            f"No newswatch has its articles there: there is no {names.articles}. Name the other installation's prefix "
+            "by --index-prefix."
+        ) from error
 
 
 def articles_after(es: Elasticsearch, names: Names, seq: int) -> Iterator[tuple[int, str, Article | str]]:

@@ -31,6 +31,11 @@ class PulseStore:
         hits = es.search(index=self._index, size=1_000)["hits"]["hits"]
         return {pulse.job: pulse for pulse in values(hits, read_pulse)}
 
+    def of(self, job: str) -> JobPulse:
+        """How the job has fared until now, as of this moment."""
+        was = self._get(job)
+        return was.value if was else JobPulse(job)
+
     def change(self, job: str, changed: Callable[[JobPulse], JobPulse]) -> JobPulse:
         """Replace the job's pulse by what `changed` makes of it, whoever else writes; returns the new one.
 

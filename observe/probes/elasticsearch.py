@@ -12,6 +12,7 @@ from newswatch.settings import Settings
 from observe.condition import Condition, Severity
 from observe.probes.probe import DEADLINE_S, Probe, Report
 from observe.watched import WATCHMAN, Watched, as_pulse
+from store.elastic.access import no_access
 from store.elastic.client import Client, where
 from store.elastic.faults import REFUSALS, index_error, store_error
 from store.names import Names
@@ -38,6 +39,9 @@ def elasticsearch(
             # The next job creates it. If no job runs, other conditions say so.
             return Report()
         except (StoreError, *REFUSALS) as error:
+            if barred := no_access(error):
+                sentence = f"{barred.sentence} Nothing is polled, matched or mailed, and nobody can search."
+                return Report((*report.conditions, Condition(ID, Severity.CRITICAL, sentence, barred.next_step)))
             return Report((*report.conditions, *_refused(settings, error).conditions))
         return report
 

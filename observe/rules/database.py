@@ -16,12 +16,13 @@ _NAMED: Final = 3
 
 
 def away(pulse: Pulse) -> Condition:
-    return Condition(
-        "elasticsearch",
-        Severity.CRITICAL,
-        f"The database does not answer, so no news can be stored, found or mailed: {reason(pulse.storage.away)}",
-        "Start Elasticsearch again (`newswatch up`, or your cluster); its log says why it stopped.",
-    )
+    away, next_step = pulse.storage.away, pulse.storage.away_step
+    if next_step:
+        sentence = f"No news can be stored, found or mailed: {reason(away)}"
+    else:
+        sentence = f"The database does not answer, so no news can be stored, found or mailed: {reason(away)}"
+        next_step = "Start Elasticsearch again (`newswatch up`, or your cluster); its log says why it stopped."
+    return Condition("elasticsearch", Severity.CRITICAL, sentence, next_step)
 
 
 def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from elasticsearch import ApiError, TransportError
 
 from newswatch.errors import MissingIndexError, StoreError
+from store.elastic.access import no_access
 
 CLOSED, MISSING, BLOCKED = "index_closed_exception", "index_not_found_exception", "cluster_block_exception"
 OF_THE_INDEX = (CLOSED, MISSING, BLOCKED, "security_exception", "unavailable_shards_exception")
@@ -63,6 +64,8 @@ def _block_sentence(index: str, block: str) -> str:
 
 def store_error(error: ApiError | TransportError) -> StoreError:
     """The error of a refused or failed request, as one sentence."""
+    if (barred := no_access(error)) and not index_error(error):
+        return StoreError(str(barred))
     if isinstance(error, TransportError):
         return StoreError(f"Elasticsearch can't be used: {_first_line(error)}. See `newswatch status`.")
     message = f"Elasticsearch refused the request: {_first_line(error)}. See `newswatch status`."

@@ -6,6 +6,7 @@ the cluster: templates come with newswatch, users with the installation.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,8 +24,14 @@ GOOD: Final = "SUCCESS"
 DRILL: Final = "drill-"
 """Before the names of a drill's indices, followed by its day (20260304) and a random part."""
 UNDER_WAY: Final = "IN_PROGRESS"
+DAMAGED: Final = "DAMAGED"
+"""The state of a snapshot that the repository lists and Elasticsearch can't read."""
 _LOOK_S: Final = 0.5
-_WAIT_S: Final = 60.0
+_NAMED: Final = re.compile(r"newswatch-(\d{4}\.\d\d\.\d\d-\d{6})(?:-[a-z-]+)?-[0-9a-f]{4}$")
+_STUCK_S: Final = 3.0
+"""How long a shard that nobody restores is looked at before it is given up."""
+_TRIED: Final = 5
+"""Elasticsearch gives a shard up after so many attempts (`index.allocation.max_retries`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Backup:
 
     name: str
     state: str
-    """As Elasticsearch has it: "SUCCESS", "IN_PROGRESS", "PARTIAL", "FAILED"."""
+    """As Elasticsearch has it: "SUCCESS", "IN_PROGRESS", "PARTIAL", "FAILED"; or "DAMAGED"."""
     begun_at: datetime
     """What was written before is in it."""
     seconds: float
@@ -70,6 +77,21 @@ class Backups:
                 "setting `path.repo` and be writable for it, the same one on each of its nodes."
             ) from error
 
+    def reopen(self, location: str) -> None:
+        """Register the folder as if for the first time: Elasticsearch reads anew what is in it, and takes nothing away.
+
+        Raises:
+            StoreError: Elasticsearch can't use it; the one that was registered stays.
+        """
+        was = self.location()
+        self._es.options(ignore_status=404).snapshot.delete_repository(name=self._repository)
+        try:
+            self.register(location)
+        except StoreError:
+            if was:
+                self.register(was)
+            raise
+
     def location(self) -> str | None:
         """The folder of the repository that is registered; None if none is."""
         found = self._es.options(ignore_status=404).snapshot.get_repository(name=self._repository)
@@ -80,13 +102,22 @@ class Backups:
         """The snapshots of this installation, the newest first; none where no repository is registered.
 
         Installations of other prefixes may share the folder: theirs are neither listed, restored nor forgotten.
+
+        Raises:
+            StoreError: the folder can't be read.
         """
+        ours = f"{self._repository}-*"
         try:
-            answer = self._es.snapshot.get(repository=self._repository, snapshot="*", ignore_unavailable=True)
+            # Without details from the list of the repository alone, which names also those that can't be read.
+            listed = self._es.snapshot.get(repository=self._repository, snapshot=ours, verbose=False)["snapshots"]
+            read = self._es.snapshot.get(repository=self._repository, snapshot=ours, ignore_unavailable=True)
         except NotFoundError:
             return []
-        ours = (each for each in answer["snapshots"] if each["snapshot"].startswith(f"{self._repository}-"))
-        found = [_backup(each) for each in ours if (each.get("metadata") or {}).get("by") == "newswatch"]
+        except ApiError as error:
+            raise StoreError(f"The backups can't be read: {_said(error)}") from error
+        details = {each["snapshot"]: each for each in read["snapshots"]}
+        found = [_backup(each) for each in details.values() if (each.get("metadata") or {}).get("by") == "newswatch"]
+        found += [each for name in listed if (each := _damaged(name)) and each.name not in details]
         return sorted(found, key=lambda each: (each.begun_at, each.name), reverse=True)
 
     def take(self, name: str, *, version: int) -> Backup:
@@ -109,7 +140,7 @@ class Backups:
                 wait_for_completion=False,
             )
         except ApiError as error:
-            raise StoreError(f"No snapshot can be taken: {_cause(error)}") from error
+            raise StoreError(f"No snapshot can be taken: {_said(error)}") from error
         while True:
             taken = next((each for each in self.all() if each.name == name), None)
             if taken is None:
@@ -122,9 +153,16 @@ class Backups:
             time.sleep(_LOOK_S)
 
     def forget(self, backups: Iterable[Backup]) -> None:
-        """Delete snapshots; what later ones need of them stays."""
+        """Delete snapshots; what later ones need of them stays.
+
+        Raises:
+            StoreError: Elasticsearch can't.
+        """
         for each in backups:
-            self._es.options(ignore_status=404).snapshot.delete(repository=self._repository, snapshot=each.name)
+            try:
+                self._es.options(ignore_status=404).snapshot.delete(repository=self._repository, snapshot=each.name)
+            except ApiError as error:
+                raise StoreError(f"The old backup {each.name} can't be deleted: {_said(error)}") from error
 
     def indices(self) -> list[str]:
         """The indices of this installation that there are."""
@@ -182,22 +220,65 @@ class Backups:
                 **more,
             )
         except ApiError as error:
-            raise StoreError(f"The snapshot {backup.name} can't be restored: {_cause(error)}") from error
-        self._await_restored(names)
+            raise StoreError(f"The backup {backup.name} can't be restored: {_said(error)}") from error
+        self._await_restored(backup, names)
         self._es.indices.refresh(index=names)
         return names
 
-    def _await_restored(self, names: list[str]) -> None:
-        """Wait as long as shards are being restored."""
-        while True:
-            health = self._es.cluster.health(
-                index=names, wait_for_status="yellow", timeout=f"{_WAIT_S:.0f}s", level="indices"
+    def _await_restored(self, backup: Backup, names: list[str]) -> None:
+        """Wait until every index can be read.
+
+        Its state does not say so: Elasticsearch calls an index yellow before its restore has begun.
+
+        Raises:
+            StoreError: a shard can't be restored; says which and why.
+        """
+        stuck_since: float | None = None
+        while self._lacks_shards(names):
+            why = self._given_up(names)
+            stuck_since = None if why is None else stuck_since or time.monotonic()
+            if stuck_since and time.monotonic() - stuck_since > _STUCK_S:
+                raise StoreError(f"The backup {backup.name} can't be restored: {why}")
+            time.sleep(_LOOK_S)
+
+    def _lacks_shards(self, names: list[str]) -> bool:
+        """Whether an index is not there yet, or has a shard that can't be read."""
+        indices = self._es.cluster.health(index=names, level="indices").get("indices", {})
+        up = [name for name, each in indices.items() if each["active_primary_shards"] == each["number_of_shards"]]
+        return len(up) < len(names)
+
+    def _given_up(self, names: list[str]) -> str | None:
+        """Why Elasticsearch does not restore a shard, and what to do; None while it restores."""
+        if self._es.cat.recovery(index=names, active_only=True, format="json").body:
+            return None
+        shards: Any = self._es.cat.shards(index=names, h="index,shard,prirep,state", format="json").body
+        lacking = [each for each in shards if each["prirep"] == "p" and each["state"] == "UNASSIGNED"]
+        for each in lacking[:1]:
+            told = self._es.options(ignore_status=400).cluster.allocation_explain(
+                index=each["index"], shard=int(each["shard"]), primary=True
             )
-            if not health["timed_out"]:
-                return
-            if not self._es.cat.recovery(index=names, active_only=True, format="json").body:
-                red = [name for name, each in health["indices"].items() if each["status"] == "red"]
-                raise StoreError(f"{', '.join(red[:3])} can't be restored: Elasticsearch's log says why.")
+            return not_restored(each["index"], told.body)
+        return None
+
+
+def not_restored(index: str, told: Mapping[str, Any]) -> str | None:
+    """Why a shard of the index is not restored, by Elasticsearch's explanation, and what to do; None: it will be. Pure.
+
+    A file that is missing or damaged is one that later backups share.
+    """
+    of_shard = told.get("unassigned_info") or {}
+    if of_shard.get("failed_allocation_attempts", 0) >= _TRIED:
+        causes = [line for line in str(of_shard.get("details", "")).splitlines() if line.startswith("Caused by: ")]
+        cause = causes[-1].removeprefix("Caused by: ") if causes else str(of_shard.get("details", ""))[:300]
+        return (
+            f"{index}: {cause}. The folder is damaged, and with it the backups that share this file: try an older one, "
+            "and set NEWSWATCH_BACKUP_LOCATION to an empty folder, where the next one is whole again."
+        )
+    if told.get("can_allocate") != "no":
+        return None
+    of_nodes = (decision for node in told.get("node_allocation_decisions", ()) for decision in node.get("deciders", ()))
+    why = next((str(each["explanation"]) for each in of_nodes if each.get("decision") == "NO"), "")
+    return f"{index} has no place: {why or told.get('allocate_explanation', '')} Make room for it, and run it again."
 
 
 def _backup(snapshot: Mapping[str, Any]) -> Backup:
@@ -210,6 +291,26 @@ def _backup(snapshot: Mapping[str, Any]) -> Backup:
         indices=tuple(snapshot["indices"]),
         version=str(snapshot["metadata"].get("version", "")),
         failures=tuple(failures),
+    )
+
+
+def _damaged(listed: Mapping[str, Any]) -> Backup | None:
+    """A snapshot of which only the name can be read; it tells when it was begun. None: it is not one of newswatch's."""
+    named = _NAMED.search(str(listed["snapshot"]))
+    if named is None:
+        return None
+    begun_at = datetime.strptime(named[1], "%Y.%m.%d-%H%M%S").replace(tzinfo=UTC)
+    return Backup(str(listed["snapshot"]), DAMAGED, begun_at, 0.0, tuple(listed.get("indices", ())), "")
+
+
+def _said(error: ApiError) -> str:
+    """Elasticsearch's reason; with what to do if it has shut the folder, which it never opens again by itself."""
+    cause = _cause(error)
+    if "has been disabled to prevent data corruption" not in cause:
+        return cause
+    return (
+        "their folder is not as Elasticsearch left it: it was emptied, not mounted, put back from a copy, or another "
+        "Elasticsearch writes into it. See to that, then run `newswatch backup reopen`."
     )
 
 

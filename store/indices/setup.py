@@ -73,6 +73,16 @@ def refuse_downgrade(installed: dict[str, Any], settings: Settings) -> None:
         )
 
 
+def drop_newer_templates(es: Elasticsearch, names: Names) -> None:
+    """Delete the templates that a newer newswatch has installed; `set_up` then puts this one's.
+
+    Only for indices that are about to be replaced by those of a backup.
+    """
+    for name in (names.articles, names.plain_template()):
+        if int(_template(es, name).get("version") or 0) > VERSION:
+            es.options(ignore_status=404).indices.delete_index_template(name=name)
+
+
 def _set_up_plain(es: Elasticsearch, names: Names, settings: Settings) -> list[str]:
     wanted = {index: plain_index(properties, settings) for index, properties in plain_indices(names).items()}
     present = es.indices.get_mapping(index=[*wanted, names.audit_months], ignore_unavailable=True).body

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,7 +18,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from embedded.elasticsearch import Node, start_elasticsearch
 from jobs import backup as backups_job
-from jobs.backup import BEFORE, LEAST, _chosen, backup, drill, listed, restore, settle, surplus
+from jobs.backup import BEFORE, LEAST, _chosen, _name, backup, drill, listed, reopen, restore, settle, surplus
 from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
@@ -27,9 +29,11 @@ from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
 from search.ingest_pages import page_after
 from store.articles import ArticleStore
+from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
-from store.indices.backups import Backup, Backups
+from store.indices.backups import Backup, Backups, not_restored
+from store.indices.mapping import VERSION
 from store.ingest_order import Horizons, read_horizon
 from store.milestones import Milestones
 from tests.factories import NOW, an_article
@@ -50,6 +54,8 @@ def test_old_ones_are_forgotten_but_never_the_last_good_ones() -> None:
     assert surplus(old[2:], now=NOW, keep=keep) == []
     partial = [a_backup(0.5, "IN_PROGRESS"), a_backup(2, "PARTIAL"), a_backup(3, "FAILED")]
     assert surplus([*partial, *old[:2]], now=NOW, keep=keep) == partial[1:]
+    damaged = [a_backup(2, "DAMAGED"), a_backup(15, "DAMAGED")]
+    assert surplus(damaged, now=NOW, keep=keep) == damaged[1:], "it is shown for as long as it would have been kept"
 
 
 def test_what_a_restore_has_replaced_is_not_what_it_restores_when_it_is_run_again() -> None:
@@ -123,7 +129,7 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         back = restore(settings, taken.taken, replace=True, told=told.append)
         assert [back.documents[index] for index in articles] == [1]
         before = next(each for each in listed(settings) if "-before-restore" in each.name)
-        assert before.name in told[0]
+        assert before.name in told[-1]
         restore(settings, before.name, replace=True)
         assert holds(context) == {index: count for index, count in counted.items() if count and "audit" not in index}
         log = context.audit
@@ -151,6 +157,137 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         context.es.indices.refresh(index=context.names.articles)
         hits = context.es.search(index=context.names.articles)["hits"]["hits"]
         assert len(store.get(hit["_id"] for hit in hits)) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nothing_is_taken_away_for_a_damaged_backup(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups_job, "AT_WORK", timedelta(0))
+    with start(folder / "data", folder / "backups") as node:
+        given = {"elasticsearch_url": node.url, "backup_location": str(folder / "backups")}
+        settings = world.context.settings.model_copy(update=given)
+        context = replace(open_context(settings), clock=world.clock)
+        work(context, world, 1)
+        first, second = backup(context).taken, backup(context).taken
+        backups, counted = Backups(context.es, context.names), holds(context)
+        good = folder / "good"
+        shutil.copytree(folder / "backups", good)
+
+        largest = max((folder / "backups" / "indices").rglob("__*"), key=lambda path: path.stat().st_size)
+        largest.unlink()
+        for again in (drill, lambda settings: restore(settings, replace=True)):
+            with pytest.raises(StoreError, match=rf"{second} can't be restored: .*{largest.name}.*an empty folder"):
+                again(settings)
+        assert holds(context) == counted, "all is as it was"
+        assert not context.es.indices.get(index="drill-*"), "the copy is gone"
+        assert [each.name for each in listed(settings)] == [second, first], "none was taken of what was not replaced"
+
+        (info,) = [path for path in (folder / "backups").glob("snap-*") if first.encode() in uncompressed(path)]
+        info.unlink()
+        states = {each.name: each.state for each in listed(settings)}
+        assert states == {second: "SUCCESS", first: "DAMAGED"}, "what can't be read is not left out in silence"
+        with pytest.raises(NewswatchError, match=r"not complete \(DAMAGED\)"):
+            restore(settings, first, replace=True)
+
+        for path in (folder / "backups").iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        with pytest.raises(StoreError, match=r"emptied, not mounted.*`newswatch backup reopen`"):
+            backup(context)
+        shutil.copytree(good, folder / "backups", dirs_exist_ok=True)
+        with pytest.raises(StoreError, match="doesn't match any of the locations"):
+            reopen(settings.model_copy(update={"backup_location": "/elsewhere"}))
+        assert backups.location() == str(folder / "backups"), "a wrong place leaves the one that is known"
+        assert [each.name for each in reopen(settings)] == [second, first]
+        tried = backups.restore(listed(settings)[0], to_prefix="drill-now-")
+        health = context.es.cluster.health(index=tried, level="indices")["indices"]
+        assert all(each["active_primary_shards"] == 1 for each in health.values()), "it waits until all can be read"
+        context.es.indices.delete(index=tried)
+        restore(settings, replace=True, untried=True)
+        assert holds(context) == counted
+
+
+def uncompressed(path: Path) -> bytes:
+    """What a file of a repository holds: behind its header, by DEFLATE."""
+    held = path.read_bytes()
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(held[held.index(b"DFL\0") + 4 :])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_one_goes_back_by_the_backup_of_before_an_upgrade(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups_job, "AT_WORK", timedelta(0))
+    with start(folder / "data", folder / "backups") as node:
+        given = {"elasticsearch_url": node.url, "backup_location": str(folder / "backups")}
+        settings = world.context.settings.model_copy(update=given)
+        context = replace(open_context(settings), clock=world.clock)
+        work(context, world, 1)
+        before = backup(context).taken
+        counted = holds(context)
+        for name in (context.names.articles, context.names.plain_template()):  # as a newer newswatch would
+            body = context.es.indices.get_index_template(name=name).body["index_templates"][0]["index_template"]
+            kept = {key: each for key, each in body.items() if not key.startswith(("created_", "modified_"))}
+            context.es.perform_request(
+                "PUT",
+                f"/_index_template/{name}",
+                headers={"content-type": "application/json", "accept": "application/json"},
+                body=kept | {"version": VERSION + 1},
+            )
+        newer = Backups(context.es, context.names).take(_name(context.names, world.now), version=VERSION + 1).name
+        with pytest.raises(StoreError, match="made by a newer newswatch"):
+            open_context(settings)
+        with pytest.raises(NewswatchError, match=f"{newer} was made by a newer newswatch"):
+            restore(settings, newer, replace=True)
+        restore(settings, before, replace=True)
+        context = replace(open_context(settings), clock=world.clock)
+        assert holds(context) == counted
+        mails = len(world.mailbox.mails)
+        world.wait(minutes=5)
+        work(context, world, 2)
+        assert len(world.mailbox.mails) == mails + 1, "it works again, and repeats nothing"
+
+        first = next(context.audit.all())
+        backups = Backups(context.es, context.names)
+        backups.delete_indices(backups.indices())  # a new machine, where somebody has done something already
+        AuditLog(open_context(settings).es, context.names).record(Deed("ann", "feed added", "herald"))
+        restore(settings, before, replace=True)
+        log = context.audit
+        log.refresh()
+        assert next(log.all()) == first, "the installation's log, not the one that began after the backup"
+        assert [each.subject for each in log.listed(what="backup restored")] == [before]
+        assert log.check().faults == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"can_allocate": "awaiting_info"}, None),
+        ({"can_allocate": "yes", "unassigned_info": {"failed_allocation_attempts": 4, "details": "x"}}, None),
+        ({"can_allocate": "no", "allocate_explanation": "No node."}, "i has no place: No node. Make room"),
+        (
+            {
+                "can_allocate": "no",
+                "node_allocation_decisions": [
+                    {"deciders": [{"decision": "YES", "explanation": "fine"}]},
+                    {"deciders": [{"decision": "NO", "explanation": "The disk is full."}]},
+                ],
+            },
+            "i has no place: The disk is full. Make room",
+        ),
+        (
+            {"can_allocate": "no", "unassigned_info": {"failed_allocation_attempts": 5, "details": "a\nCaused by: b"}},
+            "i: b. The folder is damaged",
+        ),
+        ({"error": {"reason": "it is assigned by now"}, "status": 400}, None),
+    ],
+)
+def test_why_a_shard_is_not_restored(told: dict[str, Any], why: str | None) -> None:
+    found = not_restored("i", told)
+    assert (found or "").startswith(why or "")
+    assert (found is None) == (why is None)
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from newswatch.alert import SavedSearch, TagFilter
 from newswatch.article import Article, Version
 from newswatch.as_json import json_line
 from newswatch.batch import BatchState
-from newswatch.errors import NewswatchError
+from newswatch.errors import NewswatchError, StoreError
 from newswatch.settings import Settings
 from store.articles import ArticleStore
 from store.batches import BatchStore
@@ -199,6 +199,8 @@ def test_an_old_installation_comes_over_in_its_order(
     stock(es, old, first[::-1], now=NOW - timedelta(days=9))
     with pytest.raises(NewswatchError, match="this installation itself"):
         import_source(here, elasticsearch_url, prefix=here.names.prefix, by="ann")
+    with pytest.raises(StoreError, match="prefix by --index-prefix"):
+        import_source(here, elasticsearch_url, prefix=f"{index_prefix}not-", by="ann")
     assert import_source(here, elasticsearch_url, prefix=index_prefix, by="ann").new == 5
     stock(es, old, second, now=NOW - timedelta(days=8))
     report = import_source(here, elasticsearch_url, prefix=index_prefix, by="ann")

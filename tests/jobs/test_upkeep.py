@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from elasticsearch import Elasticsearch
 
 from jobs.plan import plan
 from jobs.pull.batch import pull
-from jobs.upkeep import upkeep
+from jobs.upkeep import LONGEST_PAUSE, upkeep
+from newswatch.errors import StoreError
 from store.audit import Deed
 from store.names import Names
 from store.quarantine import Quarantine
@@ -35,6 +38,37 @@ def test_an_old_article_goes_and_does_not_come_again(world: World) -> None:
     poll(world)
     assert world.count(world.context.names.articles) == 1
     assert upkeep(world.context).dropped == ()
+
+
+def test_the_copy_of_a_drill_that_was_killed_goes(world: World) -> None:
+    es, today = world.context.es, world.now
+    of_yesterday = f"drill-{today - timedelta(days=1):%Y%m%d}-{world.context.names.prefix}feeds"
+    older = f"drill-{today - timedelta(days=2):%Y%m%d}-{world.context.names.prefix}feeds"
+    for index in (of_yesterday, older):
+        es.indices.create(index=index)
+    try:
+        upkeep(world.context)
+        assert es.indices.exists(index=of_yesterday), "it may still run"
+        assert not es.indices.exists(index=older)
+    finally:
+        es.options(ignore_status=404).indices.delete(index=of_yesterday)
+
+
+def test_a_clock_that_leaps_ahead_makes_nothing_old(world: World) -> None:
+    world.press.publish("here to stay")
+    poll(world)
+    upkeep(world.context)
+    world.wait(days=LONGEST_PAUSE.days)
+    upkeep(world.context)
+    world.wait(days=800)
+    with pytest.raises(StoreError, match=r"last done 800 days ago\. .*`newswatch index upkeep --clock-is-right`"):
+        upkeep(world.context)
+    assert world.count(world.context.names.articles) == 1
+    with pytest.raises(StoreError, match="800 days ago"):
+        upkeep(world.context)  # a run that refused is none
+    assert upkeep(world.context, clock_is_right=True).dropped == (f"{world.context.names.articles}-2026.03",)
+    world.wait(days=1)
+    upkeep(world.context)
 
 
 def told(es: Elasticsearch, names: Names) -> set[str]:
