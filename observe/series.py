@@ -422,6 +422,10 @@ HISTOGRAMS: Final[tuple[Histogram, ...]] = (
 )
 SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGRAMS)
 NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
+    (
+        "deliver",
+        "out_of_reach",
+    ): "counted again in each run; `newswatch_elasticsearch_status` tells that a month is lost",
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
     ("check", "feeds"): "a state, not a count: newswatch_feeds has it",
