@@ -425,7 +425,7 @@ NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
     (
         "deliver",
         "out_of_reach",
-    ): "counted again in each run; `newswatch_elasticsearch_status` tells that a month is lost",
+    ): "a state, not a count: newswatch_elasticsearch_status tells of it",
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",
     ("check", "feeds"): "a state, not a count: newswatch_feeds has it",
