@@ -89,7 +89,7 @@ def counted(
 def articles(news: Path) -> list[Mapping[str, Any]]:
     """The articles of the stream."""
     recent = [row for row in texts(news, "recent").values() if row["date"][:4] >= SINCE and len(row["date"]) >= DATED]
-    return recent + json_lines((news / "stories_dev" / "background.jsonl").read_bytes())
+    return [*recent, *json_lines((news / "stories_dev" / "background.jsonl").read_bytes())]
 
 
 def main() -> int:
