@@ -62,13 +62,12 @@ class Counted:
 
 
 def read_pairs(folder: Path = LABELS) -> Iterator[ReadPair]:
-    """The pairs that are decided and lie in one half; those that a second reader has not read are a set apart."""
+    """The pairs that are decided and lie in one half."""
     for name in SETS:
         with (folder / name).open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                once = ", read once" if row.get("second") == "" else ""
                 if row["same"] != "open" and row["half"] in HALVES:
-                    yield ReadPair(row["a"], row["b"], row["same"] == "yes", row["half"], f"{Path(name).stem}{once}")
+                    yield ReadPair(row["a"], row["b"], row["same"] == "yes", row["half"], Path(name).stem)
 
 
 def counted(
