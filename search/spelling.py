@@ -14,6 +14,9 @@ from search.syntax import parts
 
 _DENSE: Final = re.compile(f"[{KANA_AND_HAN}]{{2,}}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
+_EXPRESSION: Final = 40
+"""Maximum characters of an expression in such a script that is looked for in other characters too: a longer one is a
+paragraph, and each of its characters counts for each spelling and field."""
 _HYPHEN: Final = re.compile(r"[-\u2010-\u2013\u2212]")
 """By which the index parts words, as by a blank."""
 _DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
@@ -42,7 +45,7 @@ def other_spellings(word: str) -> tuple[str, ...]:
     Petersburg` for `St.Petersburg`, as the index has `St. Petersburg`. Chinese: 北約 for 北约.
     """
     if is_dense(word):
-        return _in_other_characters(word)
+        return _in_other_characters(word) if len(word) <= _EXPRESSION else ()
     if _DOTTED.fullmatch(word):
         return (word.replace(".", " "),)
     parts = _DESIGNATION.fullmatch(word)

@@ -46,6 +46,11 @@ def test_a_word_has_other_spellings(word: str, others: list[str]) -> None:
     assert [*other_spellings(word)] == others
 
 
+def test_a_paragraph_is_looked_for_as_it_is_written() -> None:
+    assert other_spellings("北约" * 20) == ("北約" * 20,)
+    assert other_spellings("北约" * 21) == ()
+
+
 @pytest.mark.parametrize("word", ["北约\0条约", "北约\ud800", "北约\u200b"])
 def test_signs_that_cannot_be_converted_leave_a_word_as_it_is(word: str) -> None:
     assert other_spellings(word) == ()
