@@ -8,12 +8,13 @@ from typing import Final
 
 import opencc
 
-from newswatch.scripts import KANA_AND_HAN
+from newswatch.scripts import KANA, KANA_AND_HAN
 from search.lucene import as_lucene
 from search.syntax import parts
 
 _DENSE: Final = re.compile(f"[{KANA_AND_HAN}]{{2,}}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
+_KANA: Final = re.compile(f"[{KANA}]")
 _EXPRESSION: Final = 40
 """Maximum characters of an expression in such a script that is looked for in other characters too: a longer one is a
 paragraph, and each of its characters counts for each spelling and field."""
@@ -87,6 +88,8 @@ def _in_other_characters(word: str) -> tuple[str, ...]:
     A simplified character may stand for several traditional ones. Those beside it decide: 发动 發動, 头发 頭髮.
     """
     if not word.isprintable():  # at NUL, OpenCC would end; a lone surrogate it refuses
+        return ()
+    if _KANA.search(word.replace("・", "")):  # Japanese, which nobody writes as Chinese (ロシア军); names have the dot
         return ()
     simplified = _converter("t2s").convert(word)
     forms = (simplified, *(_converter(standard).convert(simplified) for standard in _TRADITIONAL))

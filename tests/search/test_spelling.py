@@ -23,6 +23,7 @@ from search.spelling import other_spellings, unsought
         ("北约2", ["北約2"]),
         ("台湾", ["臺灣", "台灣"]),  # as Taiwan writes it, and as Hong Kong does
         ("臺灣", ["台湾", "台灣"]),
+        ("让・约克", ["讓・約克"]),
         ("发动", ["發動"]),  # one simplified character
         ("头发", ["頭髮"]),  # for two traditional ones
         *(
@@ -38,6 +39,8 @@ from search.spelling import other_spellings, unsought
                 "U.S",
                 "普京",
                 "カナダ",
+                "ロシア軍",
+                "北朝鮮のミサイル",
             )
         ),
     ],
