@@ -89,7 +89,7 @@ class FeedDraft:
         """The form's fields as it was opened, which it sends along; None if it does not."""
         try:
             return load(cls, json.loads(form.text("opened")[:OPENED_CHARS]))
-        except (ValueError, RecursionError):  # no form of ours: brackets within brackets
+        except ValueError:
             return None
 
     @property
