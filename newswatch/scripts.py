@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-KANA_AND_HAN: Final = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+KANA: Final = "\u3040-\u30ff"
+"""Japanese alone: syllables."""
+KANA_AND_HAN: Final = f"{KANA}\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 """Chinese and Japanese: no spaces, and a character is a word or a syllable."""
 HANGUL: Final = "\uac00-\ud7af"
 """Korean: spaces between words, and a character is a syllable."""

@@ -12,7 +12,7 @@ from elasticsearch import Elasticsearch
 
 from search.filter_clauses import Own, clauses
 from search.highlight import analyzer_of
-from search.limits import check_cost, check_length, words_in
+from search.limits import MAX_TERMS, check_cost, check_length, cost, words_in
 from search.lucene import as_lucene
 from search.ranking import LITERAL, is_pasted, means
 from search.senses import senses_of, with_entities
@@ -104,7 +104,7 @@ def within_budget(asked: Wording, fields: Sequence[str]) -> Sequence[str]:
 def has_all(asked: Wording, fields: Sequence[str]) -> Json:
     """The clause for articles with all of the plain words: see `required`."""
     fields = within_budget(asked, fields)
-    words = [_as_typed(word) if is_pasted(asked) else _in_any_spelling(word) for word in _plain(asked)]
+    words = _spelt(asked)
     clause = text_query(" ".join(words), fields)
     entities = [means(sense) for sense in asked.senses.values()]
     return {"bool": {"must": [clause] if words else [], "filter": entities}} if entities else clause
@@ -112,6 +112,14 @@ def has_all(asked: Wording, fields: Sequence[str]) -> Json:
 
 def _plain(asked: Wording) -> list[str]:
     return [word for word in asked.words if word not in asked.senses]
+
+
+def _spelt(asked: Wording) -> list[str]:
+    """The words in Lucene's syntax, in any spelling, unless these alone would make the query too long: a paragraph of
+    Chinese is one word, whose characters are counted once for each spelling and field."""
+    words = _plain(asked)
+    every = [] if is_pasted(asked) else [_in_any_spelling(word) for word in words]
+    return every if every and cost(" ".join(every)).terms <= MAX_TERMS else [_as_typed(word) for word in words]
 
 
 def _as_typed(word: str) -> str:

@@ -90,7 +90,8 @@ def are_by_stems(asked: Wording, analyzer: str) -> bool:
 def with_lacking(asked: Wording, marks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str]) -> Marks:
     """The marks of full texts, with those of each word that is marked nowhere."""
     marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
-    lacking = [word for word in asked.words if not (is_small_acronym(word) or is_dense(word) or _is_said(word, marked))]
+    others = (word for word in asked.words if not (is_small_acronym(word) or is_dense(word)))
+    lacking = [word for word in others if not _is_marked(word, marked)]
     tokens = [token for word in lacking for token in _tokens(word)]
     return with_words(marks, texts, tokens) if tokens else dict(marks)
 
@@ -123,11 +124,11 @@ def stand_ins(
     `marks` are the article's marked texts: most words are found there, so that few texts have to be searched.
     """
     marked = {token for whole in marks.values() for text in whole for token in _marked_tokens(text)}
-    absent = [word for word in _wanted(asked) if not _is_said(word, marked)]
+    absent = [word for word in _wanted(asked) if not _is_marked(word, marked)]
     if not absent:
         return ()
     text = "\n".join(folded(field).text for field in (article.title, article.summary, article.text))
-    absent = [word for word in absent if is_small_acronym(word) or _folded(word) not in text]
+    absent = [word for word in absent if is_small_acronym(word) or not _is_in(text, word)]
     found = (StandIn(name, word) for word in absent for name in _names_for(word, asked, article, topics, text))
     return tuple(dict.fromkeys(found))
 
@@ -147,6 +148,21 @@ def _marked_tokens(text: str) -> Iterator[str]:
 def _folded(name: str) -> str:
     """The folded text of a word or name, kept: the same names stand in most articles."""
     return fold(name).text
+
+
+def _is_in(text: str, word: str) -> bool:
+    """Whether the folded text has the word in one of its spellings."""
+    return any(_folded(one) in text for one in _spellings(word))
+
+
+def _is_marked(word: str, marked: Collection[str]) -> bool:
+    """Whether the word is among the marked ones, as they are marked in each of its spellings: 北约 for 北約."""
+    return any(_is_said(one, marked) for one in _spellings(word))
+
+
+@lru_cache(maxsize=10_000)  # asked for each row of a page
+def _spellings(word: str) -> tuple[str, ...]:
+    return (word, *other_spellings(word))
 
 
 def _is_said(word: str, said: Collection[str]) -> bool:
@@ -229,7 +245,7 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
     of_head = {*places_of(start)} if places else set()
     first = above = 0
     for word in words:
-        if _is_said(word, in_title):
+        if _is_marked(word, in_title):
             first, above = first + 1, above + 1
             continue
         names = [*_names_of(word, asked, article)]
@@ -244,7 +260,7 @@ def opening(asked: Wording, article: Article, topics: Topics, marks: Mapping[str
         above += (
             place in of_head
             or says(head, meanings, article.language)
-            or _is_said(word, in_head)
+            or _is_marked(word, in_head)
             or any(_says(head, name) for name in names)
             or any(one.field != "text" or one.start < _LEAD for one in reasons)
         )

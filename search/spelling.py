@@ -8,12 +8,16 @@ from typing import Final
 
 import opencc
 
-from newswatch.scripts import KANA_AND_HAN
+from newswatch.scripts import KANA, KANA_AND_HAN
 from search.lucene import as_lucene
 from search.syntax import parts
 
 _DENSE: Final = re.compile(f"[{KANA_AND_HAN}]{{2,}}")
 """Two or more characters of a script without spaces (Chinese, Japanese), where a "word" is a whole expression."""
+_KANA: Final = re.compile(f"[{KANA}]")
+_EXPRESSION: Final = 40
+"""Maximum characters of an expression in such a script that is looked for in other characters too: a longer one is a
+paragraph, and each of its characters counts for each spelling and field."""
 _HYPHEN: Final = re.compile(r"[-\u2010-\u2013\u2212]")
 """By which the index parts words, as by a blank."""
 _DESIGNATION: Final = re.compile(r"([^\W\d_]{1,5})([-\u2010-\u2013\u2212]?)(\d{1,4}(?:[^\W\d_]\d?){0,2})")
@@ -42,7 +46,7 @@ def other_spellings(word: str) -> tuple[str, ...]:
     Petersburg` for `St.Petersburg`, as the index has `St. Petersburg`. Chinese: 北約 for 北约.
     """
     if is_dense(word):
-        return _in_other_characters(word)
+        return _in_other_characters(word) if len(word) <= _EXPRESSION else ()
     if _DOTTED.fullmatch(word):
         return (word.replace(".", " "),)
     parts = _DESIGNATION.fullmatch(word)
@@ -84,6 +88,8 @@ def _in_other_characters(word: str) -> tuple[str, ...]:
     A simplified character may stand for several traditional ones. Those beside it decide: 发动 發動, 头发 頭髮.
     """
     if not word.isprintable():  # at NUL, OpenCC would end; a lone surrogate it refuses
+        return ()
+    if _KANA.search(word.replace("・", "")):  # Japanese, which nobody writes as Chinese (ロシア军); names have the dot
         return ()
     simplified = _converter("t2s").convert(word)
     forms = (simplified, *(_converter(standard).convert(simplified) for standard in _TRADITIONAL))

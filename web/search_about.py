@@ -21,6 +21,7 @@ from newswatch.errors import DocumentError, QueryError
 from newswatch.feed_address import Target
 from newswatch.problems import Problem
 from newswatch.topics import Topics
+from search.spelling import unsought
 from store.articles import ArticleStore
 from store.quarantine import Quarantine
 from web import drafts
@@ -44,6 +45,7 @@ def about(here: Context, user: str, search: SavedSearch, zone: tzinfo) -> Mappin
         "titles": ArticleStore(here.es, here.names).in_reach(told).articles if told else {},
         "problem": problems_of(here, [search]).get(search.id),
         "taken_as_word": _taken_as_word(here, search),
+        "unsought": unsought(search.query),
         "versions": versions(search, saved.history(search.id), here.names.shown_topics()),
         "set_aside": Quarantine(here.es, here.names).get(Problem("search", search.id, "").id),
         "refusals": _refusals(here, search),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from newswatch.topics import Topics
-from search.asked import understood, within_budget
+from search.asked import has_all, understood, within_budget
 from search.limits import TooCostlyError
 from search.ranking import any_word, scores
 from search.words import wording
@@ -56,3 +56,17 @@ def test_a_long_text_is_looked_for_in_the_fields_of_its_language_alone() -> None
     assert within_budget(german, DEFAULT_FIELDS[:4]) == DEFAULT_FIELDS[:4], "an index of one language"
     unknown = wording(["北大西洋公约组织"] + [f"{n}!" for n in range(99)])
     assert "text" in within_budget(unknown, DEFAULT_FIELDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["北约" * 200], ["北约" * 14 + one for one in "一二三四五六七八九十"], [f"北约{n:03}" * 3 for n in range(25)]],
+)
+def test_what_is_not_too_long_as_it_is_written_is_not_too_long_for_its_other_spellings(words: list[str]) -> None:
+    asked = wording(words)
+    clause = has_all(asked, DEFAULT_FIELDS)
+    assert clause["query_string"]["query"] == " ".join(f'"{word}"' for word in asked.words)
+
+
+def test_words_are_looked_for_in_their_other_spellings() -> None:
+    assert '"北約"' in has_all(wording(["北约", "制裁"]), DEFAULT_FIELDS)["query_string"]["query"]

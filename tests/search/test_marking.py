@@ -9,7 +9,7 @@ import pytest
 from newswatch.article import Article, Entity, Evidence, Tag
 from newswatch.topics import TopicCalled, Topics
 from search.highlight import MARK_END, MARK_START
-from search.marking import Opening, opening
+from search.marking import Opening, opening, stand_ins
 from search.words import Sense, wording
 from tests.factories import an_article
 
@@ -40,6 +40,20 @@ def test_it_is_the_share_of_the_words_that_title_and_head_say() -> None:
     assert said(article(), "storms", "coast") == (0, 0), "what is not marked"
     assert said(article(), "storm-coast", title="A [storm] on the [coast]") == (1, 1), "a compound by its parts"
     assert said(article(), "北約峰會", title="[北約峰會]在") == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("word", "title"), [("北約峰會", "[北约峰会]在"), ("F16", "[F-16] jets"), ("F-16", "[F16] jets")]
+)
+def test_a_word_is_said_in_each_of_its_spellings(word: str, title: str) -> None:
+    assert said(article(), word, title=title) == (1, 1)
+
+
+@pytest.mark.parametrize("title", ["[北约]在", "北约在", "北約在"])
+def test_nothing_stands_for_a_word_that_the_article_has_in_another_spelling(title: str) -> None:
+    alliance = replace(ALLIANCE, aliases=("北约", "北約", "OTAN"))
+    of = article(title.strip("[]").replace("]", ""), "OTAN", alliance)
+    assert stand_ins(wording(["北約"]), of, Topics(), {"title": (marked(title),)}) == ()
 
 
 def test_a_name_that_stands_for_a_word_says_it() -> None:

@@ -23,6 +23,7 @@ from search.spelling import other_spellings, unsought
         ("北约2", ["北約2"]),
         ("台湾", ["臺灣", "台灣"]),  # as Taiwan writes it, and as Hong Kong does
         ("臺灣", ["台湾", "台灣"]),
+        ("让・约克", ["讓・約克"]),
         ("发动", ["發動"]),  # one simplified character
         ("头发", ["頭髮"]),  # for two traditional ones
         *(
@@ -38,12 +39,19 @@ from search.spelling import other_spellings, unsought
                 "U.S",
                 "普京",
                 "カナダ",
+                "ロシア軍",
+                "北朝鮮のミサイル",
             )
         ),
     ],
 )
 def test_a_word_has_other_spellings(word: str, others: list[str]) -> None:
     assert [*other_spellings(word)] == others
+
+
+def test_a_paragraph_is_looked_for_as_it_is_written() -> None:
+    assert other_spellings("北约" * 20) == ("北約" * 20,)
+    assert other_spellings("北约" * 21) == ()
 
 
 @pytest.mark.parametrize("word", ["北约\0条约", "北约\ud800", "北约\u200b"])

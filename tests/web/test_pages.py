@@ -279,6 +279,16 @@ def test_what_is_tried_says_which_spellings_it_does_not_look_for(client: TestCli
     assert "other spellings" not in tried.text
 
 
+@pytest.mark.parametrize(("query", "told"), [("F-16", True), ("F-16 OR F16", False)])
+def test_what_is_saved_says_which_spellings_it_does_not_look_for(client: TestClient, query: str, told: bool) -> None:
+    fields = {"do": "save", "name": "Jets", "query": query, "recipients": "ann@example.org", "confirmed": "yes"}
+    address = post(client, "/news/searches/new", **fields).headers["location"]
+    saved = client.get(address).text
+    assert "<b>Saved.</b>" in saved
+    assert ("To find other spellings too: (F-16 OR F16)." in saved) is told
+    assert "other spellings" not in client.get(address.partition("?")[0]).text, "once is enough"
+
+
 def test_a_query_that_cannot_be_understood_shows_its_place(client: TestClient) -> None:
     answer = client.get("/news/", params={"q": "AWACS foo:bar"})
     assert answer.status_code == 200
