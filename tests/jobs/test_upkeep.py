@@ -41,17 +41,23 @@ def test_an_old_article_goes_and_does_not_come_again(world: World) -> None:
 
 
 def test_the_copy_of_a_drill_that_was_killed_goes(world: World) -> None:
-    es, today = world.context.es, world.now
-    of_yesterday = f"drill-{today - timedelta(days=1):%Y%m%d}-{world.context.names.prefix}feeds"
-    older = f"drill-{today - timedelta(days=2):%Y%m%d}-{world.context.names.prefix}feeds"
-    for index in (of_yesterday, older):
+    es, today, prefix = world.context.es, world.now, world.context.names.prefix
+    of_yesterday = f"drill-{today - timedelta(days=1):%Y%m%d}-0a1b2c-{prefix}feeds"
+    older = f"drill-{today - timedelta(days=2):%Y%m%d}-0a1b2c-{prefix}feeds"
+    of_others = [
+        f"drill-10-{prefix}wells",
+        f"drill-2020.01-{prefix}wells",
+        f"drill-20200101-0a1b2c-other-{prefix}feeds",
+    ]
+    for index in (of_yesterday, older, *of_others):
         es.indices.create(index=index)
     try:
         upkeep(world.context)
         assert es.indices.exists(index=of_yesterday), "it may still run"
         assert not es.indices.exists(index=older)
+        assert all(es.indices.exists(index=index) for index in of_others), "what others keep on the same cluster stays"
     finally:
-        es.options(ignore_status=404).indices.delete(index=of_yesterday)
+        es.options(ignore_status=404).indices.delete(index=[of_yesterday, *of_others])
 
 
 def test_a_clock_that_leaps_ahead_makes_nothing_old(world: World) -> None:
