@@ -12,6 +12,7 @@ from typing import Final
 
 from delivery.fanout import Fanout
 from jobs.context import Context, job
+from jobs.doubt import is_clock_doubted
 from newswatch.clock import SKEW
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
@@ -71,7 +72,9 @@ class Restored:
 
 @job("backup")
 def backup(context: Context) -> BackupReport:
-    """Take a snapshot, and forget those that are older than `backup_days`; does nothing without `backup_location`.
+    """Take a snapshot, and forget those that are older than `backup_days`, unless the clock is doubtful.
+
+    Does nothing without `backup_location`.
 
     Raises:
         StoreError: no complete snapshot could be taken. The older ones are kept.
@@ -81,7 +84,8 @@ def backup(context: Context) -> BackupReport:
         return BackupReport()
     now = context.clock()
     taken = backups.take(_name(context.names, now), version=VERSION)
-    old = surplus(backups.all(), now=now, keep=timedelta(days=context.settings.backup_days))
+    keep = timedelta(days=context.settings.backup_days)
+    old = [] if is_clock_doubted(context) else surplus(backups.all(), now=now, keep=keep)
     backups.forget(old)
     return BackupReport(taken.name, taken.seconds, len(taken.indices), len(old))
 
@@ -208,8 +212,9 @@ def restore(
     if stays:
         context.audit.record(deed)
     backups.delete_indices(index for index in backups.indices() if not _is_of(stays, index))
-    drop_newer_templates(context.es, context.names)
     names = backups.restore(found, without=[name for name in found.indices if _is_of(stays, name)])
+    # Not before: without its template a write of the watchman's would create an index that is about to be restored.
+    drop_newer_templates(context.es, context.names)
     set_up(context.es, context.names, settings)
     if not stays:
         context.audit.record(deed)

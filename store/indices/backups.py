@@ -259,7 +259,8 @@ class Backups:
     def _lacks_shards(self, names: list[str]) -> bool:
         """Whether an index is not there yet, or has a shard that can't be read."""
         health = self._health(names).values()
-        return sum(each["active_primary_shards"] == each["number_of_shards"] for each in health) < len(names)
+        up = [each for each in health if each["active_primary_shards"] == each["number_of_shards"]]
+        return len(up) < len(names)
 
     def _health(self, names: Sequence[str]) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
-from elasticsearch import ConflictError, Elasticsearch
+from elasticsearch import ApiError, ConflictError, Elasticsearch
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -26,6 +26,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull.batch import pull
+from jobs.upkeep import upkeep
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
@@ -39,6 +40,7 @@ from store.indices.backups import Backup, Backups, not_restored
 from store.indices.mapping import VERSION
 from store.ingest_order import Horizons, read_horizon
 from store.milestones import Milestones
+from store.pulse import PulseStore
 from tests.factories import NOW, an_article
 from tests.jobs.conftest import World
 from tests.jobs.test_crash import publish_another
@@ -112,6 +114,23 @@ def targets(patch: pytest.MonkeyPatch) -> list[str]:
 
     patch.setattr(NamingTransport, "perform_request", noted)
     return asked
+
+
+def beats_while_restoring(context: Context, patch: pytest.MonkeyPatch) -> list[Exception]:
+    """The watchman notes a look just before a backup takes the place of what was there; what became of that."""
+    refused: list[Exception] = []
+    plain = Backups.restore
+
+    def noted(self: Backups, backup: Backup, **more: Any) -> list[str]:
+        if "to_prefix" not in more:
+            try:
+                PulseStore(context.es, context.names).change("watchman", lambda was: was)
+            except (StoreError, ApiError) as error:
+                refused.append(error)
+        return plain(self, backup, **more)
+
+    patch.setattr(Backups, "restore", noted)
+    return refused
 
 
 def lose(context: Context, index: str) -> None:
@@ -282,10 +301,13 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
             open_context(settings)
         with pytest.raises(NewswatchError, match=f"{newer} was made by a newer newswatch"):
             restore(settings, newer, replace=True)
-        restore(settings, before, replace=True)
-        (kept,) = [each for each in listed(settings) if BEFORE in each.name]
-        with pytest.raises(NewswatchError, match=f"{kept.name} was made by a newer newswatch"):
-            restore(settings, kept.name, replace=True)
+        with monkeypatch.context() as patch:
+            refused = beats_while_restoring(context, patch)
+            restore(settings, before, replace=True)
+        assert refused, "a watchman that still runs creates no index that is about to be restored"
+        (replaced,) = [each.name for each in listed(settings) if BEFORE in each.name]
+        with pytest.raises(NewswatchError, match=f"{replaced} was made by a newer newswatch"):
+            restore(settings, replaced, replace=True)
         context = replace(open_context(settings), clock=world.clock)
         assert holds(context) == counted
         mails = len(world.mailbox.mails)
@@ -303,6 +325,21 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
         assert next(log.all()) == first, "the installation's log, not the one that began after the backup"
         assert [each.subject for each in log.listed(what="backup restored")] == [before]
         assert log.check().faults == ()
+
+
+@pytest.mark.slow
+def test_by_a_doubtful_clock_no_backup_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [a_backup(days) for days in range(20, 26)]
+    forgotten: list[Backup] = []
+    monkeypatch.setattr(backups_job, "_is_set_up", lambda *_: True)
+    monkeypatch.setattr(Backups, "take", lambda *_, **__: there[0])
+    monkeypatch.setattr(Backups, "all", lambda _: there)
+    monkeypatch.setattr(Backups, "forget", lambda _, old: forgotten.extend(old))
+    upkeep(world.context)
+    world.wait(days=800)
+    assert (backup(world.context).forgotten, forgotten) == (0, [])
+    upkeep(world.context, clock_is_right=True)
+    assert backup(world.context).forgotten == len(forgotten) == len(there) - LEAST
 
 
 @pytest.mark.parametrize(
