@@ -212,9 +212,8 @@ def restore(
     if stays:
         context.audit.record(deed)
     backups.delete_indices(index for index in backups.indices() if not _is_of(stays, index))
-    names = backups.restore(found, without=[name for name in found.indices if _is_of(stays, name)])
-    # Not before: without its template a write of the watchman's would create an index that is about to be restored.
     drop_newer_templates(context.es, context.names)
+    names = backups.restore(found, without=[name for name in found.indices if _is_of(stays, name)])
     set_up(context.es, context.names, settings)
     if not stays:
         context.audit.record(deed)
