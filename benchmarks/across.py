@@ -32,15 +32,17 @@ CACHE: Final = Path(gettempdir()) / "newswatch-across.json"
 Row = Mapping[str, Any]
 
 
-class _Cached:
+class Cached:
     """An encoder that remembers what it has encoded, and how long the rest took."""
 
     def __init__(self, encoder: Encoder) -> None:
+        """Know what earlier runs encoded."""
         self._encoder, self.name, self.seconds, self.texts = encoder, encoder.name, 0.0, 0
         kept = json.loads(CACHE.read_text(encoding="utf-8")) if CACHE.is_file() else {}
         self._known: dict[str, list[float]] = kept.get(self.name, {})
 
     def encode(self, texts: Sequence[str]) -> list[Vector | None]:
+        """The vectors, each text encoded once and for all runs."""
         for text in texts:
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
             if key not in self._known:
@@ -52,6 +54,7 @@ class _Cached:
         return [tuple(self._known[key]) or None for key in keys]
 
     def keep(self) -> None:
+        """Write what is known for the next run."""
         CACHE.write_text(json.dumps({self.name: self._known}), encoding="utf-8")
 
 
@@ -119,7 +122,7 @@ def main() -> int:
         return NO_DATA
     rows = stories.recent_rows(folder)
     truth = stories.recent_truth(folder, {row["id"]: row["language"] for row in rows})
-    cached = _Cached(encoder)
+    cached = Cached(encoder)
     if options.record:
         record([headline_and_lead(one.title, one.text) for one in map(stories.report_of, rows)], cached)
         cached.keep()

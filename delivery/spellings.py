@@ -60,7 +60,7 @@ def written_to(recipients: Iterable[str], boxes: Iterable[Mailbox]) -> dict[str,
 
     It is the one under which the reader wants less mail (has unsubscribed, muted, acknowledged; or a mail came back),
     else the one that was written to last, else the first in the alphabet. Where the reader has said something under
-    several spellings, or waits to confirm one, these stay apart: nobody gets a mail that some mailbox of theirs stops.
+    several spellings, or waits to confirm one, these stay apart, and each mailbox is heard for itself.
     """
     groups: dict[str, dict[str, Mailbox]] = defaultdict(dict)
     for recipient in recipients:

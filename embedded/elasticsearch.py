@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,9 @@ FAST_JVM_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:CompileThresholdScaling=0.3"
 
 As its one compiler is quick, it compiles after a third of the usual calls: what is interpreted takes ten times as long.
 """
+
+INDEX_SETTINGS = "index-settings"
+"""File in the node's configuration with the names of `index_settings`."""
 
 FAST_MEMBER_SETTINGS = {
     "cluster.fault_detection.follower_check.timeout": "4s",
@@ -160,6 +163,7 @@ def start_elasticsearch(
     fast: bool = False,
     member: Member | None = None,
     backups: Path | None = None,
+    index_settings: Collection[str] = (),
 ) -> Node:
     """A node on 127.0.0.1:`port` (0: any free port) that has answered and recovered the data in `data_dir`.
 
@@ -171,6 +175,8 @@ def start_elasticsearch(
         fast: For tests: starts sooner with less processor time, but runs slower in the long run.
         member: Its place in a cluster; by default it is alone and no node can join it.
         backups: The folder in which it may keep snapshots; default: `data_dir`/backups.
+        index_settings: Names of analysis settings that it checks one by one, so that an index with many of them is
+            created sooner; it takes all others, too.
 
     Raises:
         StackError: it can't start; the message says why and what to do.
@@ -178,7 +184,7 @@ def start_elasticsearch(
     if port:
         require_free(port, "Elasticsearch")
     class_path = artefacts.class_path()
-    ports_file = _prepare(data_dir)
+    ports_file = _prepare(data_dir, index_settings)
     repositories = {"path.repo": str((backups or data_dir / "backups").absolute())}
     joined = member.settings() | (FAST_MEMBER_SETTINGS if fast else {}) if member else {}
     settings = NODE_SETTINGS | repositories | {"http.port": str(port)} | joined
@@ -231,13 +237,16 @@ def _owner(data_dir: Path) -> str:
     return next((f" (process {process.pid})" for process in nodes), "")
 
 
-def _prepare(data_dir: Path) -> Path:
+def _prepare(data_dir: Path, index_settings: Collection[str] = ()) -> Path:
     """Create the node's folders and configuration; returns the file in which the node will write its port."""
     ports_file = data_dir / "logs" / "http.ports"
     try:
         ports_file.parent.mkdir(parents=True, exist_ok=True)
         ports_file.unlink(missing_ok=True)
         shutil.copytree(artefacts.CONFIG, data_dir / "config", dirs_exist_ok=True)
+        (data_dir / "config" / INDEX_SETTINGS).write_text(
+            "".join(f"{name}\n" for name in index_settings), encoding="utf-8"
+        )
     except OSError as error:
         raise StackError(
             f"{error.filename or data_dir} can't be written ({error.strerror}); choose another data folder."

@@ -123,14 +123,15 @@ def meant_soon(words: Sequence[str]) -> Callable[[], Meant | Unmeant]:
     """
     if kept := _kept.get(" ".join(words)):
         return lambda: kept
-    if not _slots.acquire(blocking=False):
+    slots = _slots
+    if not slots.acquire(blocking=False):
         return lambda: Unmeant(f"the encoder is busy with {_AT_ONCE} other searches")
     soon: Future[Meant | Unmeant] = Future()
     begun = time.monotonic()
     try:
-        threading.Thread(target=_encode, args=(words, soon), name="encode", daemon=True).start()
+        threading.Thread(target=_encode, args=(words, soon, slots), name="encode", daemon=True).start()
     except RuntimeError as error:  # the machine gives no more threads
-        _slots.release()
+        slots.release()
         fault = f"the encoder could not begin ({error})"
         return lambda: Unmeant(fault)
 
@@ -146,7 +147,7 @@ def meant_soon(words: Sequence[str]) -> Callable[[], Meant | Unmeant]:
 _slots: Final = threading.BoundedSemaphore(_AT_ONCE)
 
 
-def _encode(words: Sequence[str], soon: Future[Meant | Unmeant]) -> None:
+def _encode(words: Sequence[str], soon: Future[Meant | Unmeant], slots: threading.Semaphore) -> None:
     try:
         soon.set_result(meant(words) or ABSENT)
     except NotEncodedError as error:
@@ -155,7 +156,7 @@ def _encode(words: Sequence[str], soon: Future[Meant | Unmeant]) -> None:
         _log.exception("Words could not be encoded")
         soon.set_result(Unmeant(f"the encoder failed ({type(error).__name__})"))
     finally:
-        _slots.release()
+        slots.release()
 
 
 # ── told and counted ─────────────────────────────────────────────────────────────────────────────────────────────────

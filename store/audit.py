@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from elasticsearch import BadRequestError, ConflictError, Elasticsearch
+from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
 from newswatch.as_json import json_line
 from newswatch.clock import Clock, utc_now
@@ -164,7 +164,7 @@ class AuditLog:
             head = self._head()
             last = head.value if head else self._last()
             if last is not None:
-                self._write(last)  # if the worker before died in between
+                self._complete(last)
             record = chained(last, deed, where=origin(), at=now or self._clock())
             done = put(self._es, self._names.audit, HEAD, record, dump(record), head)
             return done.value if done else None
@@ -210,19 +210,31 @@ class AuditLog:
         found = self._search({"match_all": {}}, 1)
         return found[0] if found else None
 
+    def _complete(self, last: Record) -> None:
+        """Write the head's record to its month, where the worker before died in between."""
+        index, name = self._place(last)
+        (there,) = self._es.mget(index=index, ids=[name])["docs"]
+        if there.get("found"):
+            _require(last, there)
+        else:  # or it can't be read: another worker has just made the index, and only a write waits for it
+            self._write(last)
+
     def _write(self, record: Record) -> None:
-        index, name = self._names.audit_of_month(f"{record.at:%Y.%m}"), f"{record.n:012d}"
-        if not self._es.indices.exists(index=index):
+        index, name = self._place(record)
+        try:
+            self._add(index, name, record)
+        except NotFoundError:  # the month's first record: the template keeps a write from making the index
             self._create(index)
+            self._add(index, name, record)
+
+    def _add(self, index: str, name: str, record: Record) -> None:
         try:
             self._es.create(index=index, id=name, document=dump(record))
         except ConflictError:
-            there = get_hit(self._es, index, name)
-            if there is None or there["_source"].get("hash") != record.hash:
-                raise StoreError(
-                    f"The audit log was changed from outside: {index}/{name} is another record. Nothing is changed "
-                    "until that is settled: `newswatch audit check` says more."
-                ) from None
+            _require(record, get_hit(self._es, index, name) or {"_index": index, "_id": name})
+
+    def _place(self, record: Record) -> tuple[str, str]:
+        return self._names.audit_of_month(f"{record.at:%Y.%m}"), f"{record.n:012d}"
 
     def _create(self, index: str) -> None:
         try:
@@ -335,6 +347,15 @@ class AuditLog:
             details = f"records up to {last} are past audit_retention_days"
             self.record(Deed("upkeep", DROPPED, index, str(last), "", details))
             self._es.options(ignore_status=404).indices.delete(index=index)
+
+
+def _require(record: Record, there: Mapping[str, Any]) -> None:
+    """Raise a StoreError unless the document in the record's place is that record."""
+    if there.get("_source", {}).get("hash") != record.hash:
+        raise StoreError(
+            f"The audit log was changed from outside: {there['_index']}/{there['_id']} is another record. Nothing is "
+            "changed until that is settled: `newswatch audit check` says more."
+        ) from None
 
 
 def _said(record: Record) -> tuple[str, str, str, str]:

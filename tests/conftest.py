@@ -19,6 +19,7 @@ from embedded.artefacts import class_path
 from embedded.elasticsearch import start_elasticsearch
 from newswatch.errors import StackError
 from search.failures import Failures
+from store.indices.analysis import analysis_settings
 from store.names import Names
 from tests.pristine import Pristine, remove
 from transforms.encoder import Encoder, load, why_none
@@ -161,7 +162,7 @@ def elasticsearch_url() -> Iterator[str]:
     memory = Path("/dev/shm")  # creating an index is mostly waiting for the disk
     with (
         TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="newswatch-test-") as folder,
-        start_elasticsearch(Path(folder), port=0, fast=True) as node,
+        start_elasticsearch(Path(folder), port=0, fast=True, index_settings=analysis_settings()) as node,
     ):
         yield node.url
 

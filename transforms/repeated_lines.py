@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from transforms.fold import fold
 
-LEAST_STORIES = 3
-"""A line that an outlet has in so many stories is repeated."""
+LEAST_STORIES = 2
+"""A line that an outlet has in so many stories is repeated: a teaser, or background that two events share."""
 LEAST_CHARS, MOST_CHARS = 15, 2_000
 """Shorter lines are no sentence; longer ones are not repeated."""
 MOST_LINES = 100

@@ -22,6 +22,7 @@ from web.security import Form
 TITLE_CHARS: Final = 200
 """Maximum length of a title, of an owner, and of each topic."""
 OPENED_CHARS: Final = 100_000
+"""Maximum characters of the fields that a form was opened with."""
 TOPICS: Final = 20
 TEXTS: Final[tuple[str, ...]] = get_args(FullText)
 LABELS: Final[Mapping[str, str]] = {
@@ -89,7 +90,7 @@ class FeedDraft:
         """The form's fields as it was opened, which it sends along; None if it does not."""
         try:
             return load(cls, json.loads(form.text("opened")[:OPENED_CHARS]))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     @property

@@ -190,6 +190,16 @@ def analysis() -> Json:
     }
 
 
+def analysis_settings() -> list[str]:
+    """The names of the settings that `analysis` sets in an index."""
+    return [
+        f"index.analysis.{kind}.{name}.{setting}"
+        for kind, components in analysis().items()
+        for name, component in components.items()
+        for setting in component
+    ]
+
+
 def in_few_values(analysis: Json) -> Json:
     """`analysis` with each list written as one string with commas, which Elasticsearch splits itself. Pure.
 

@@ -122,8 +122,6 @@ def _grow(es: Elasticsearch, names: Names) -> None:
 
 
 def _create(es: Elasticsearch, index: str, body: dict[str, Any]) -> bool:
-    if es.indices.exists(index=index):
-        return False
     try:
         es.indices.create(index=index, **body)
     except BadRequestError as error:

@@ -97,7 +97,7 @@ CASES = [
             "550 User unknown in relay recipient table",
             "550 5.5.0 Requested action not taken: mailbox unavailable",
             "553 no such user, try to relay",
-            "550 sorry, no mailbox here by that name. (#5.1.1)",
+            "550 sorry, no mailbox here to relay to (#5.1.1)",
         )
     ),
     Case("recipient moved", "RCPT", answers(b"551 5.1.6 moved away\r\n"), "refused", "551 5.1.6"),
@@ -117,6 +117,7 @@ CASES = [
             "503 need MAIL first",
             "550 5.4.5 Daily SMTP relay limit exceeded for user",
             "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+            "553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)",
             "553 sorry, that domain isn't in my list of allowed rcpthosts",
         )
     ),

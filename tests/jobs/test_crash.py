@@ -25,6 +25,7 @@ from jobs.pull.batch import pull
 from store.elastic.client import connect
 from tests.jobs.conftest import World
 from tests.jobs.newsstand import SYLLABLES
+from tests.taxonomies import shipped_tagger
 
 pytestmark = pytest.mark.slow
 
@@ -65,6 +66,7 @@ def dies(
     counts: Callable[..., bool] = leaves_a_trace,
 ) -> bool:
     """Run the job in a process that dies after so many steps; False when it came to its end before."""
+    shipped_tagger()  # which each process would otherwise make for itself, for a second or two
     child = os.fork()
     if child == 0:
         try:

@@ -116,6 +116,19 @@ def test_an_encoder_that_hangs_holds_few_threads_and_no_page(monkeypatch: pytest
     assert slots.acquire(timeout=60), "the thread gave its slot back"
 
 
+def test_a_thread_gives_back_the_slot_that_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may outlive the test that put other slots there; one too many to give back would end it with an error."""
+    installed(monkeypatch, encoder := Fallible())
+    goes_on = threading.Event()
+    monkeypatch.setattr(encoder, "encode", lambda _: (goes_on.wait(), 1 / 0)[1])
+    monkeypatch.setattr(module, "_slots", taken := threading.BoundedSemaphore(1))
+    late = meant_soon(["ferry"])
+    monkeypatch.setattr(module, "_slots", threading.BoundedSemaphore(1))
+    goes_on.set()
+    assert late() == Unmeant("the encoder failed (ZeroDivisionError)")
+    assert taken.acquire(timeout=60)
+
+
 def test_failures_are_counted_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:

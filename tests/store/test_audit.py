@@ -85,6 +85,22 @@ def test_a_writer_that_died_in_between_loses_nothing(es: Elasticsearch, names: N
     assert log.check().faults == ()
 
 
+def test_a_record_takes_four_requests(es: Elasticsearch, log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every change waits for them: the head, the record before, the new head, the new record."""
+    log.record(deed(1))
+    asked, ask = list[str](), es.transport.perform_request
+
+    def counted(method: str, target: str, **more: Any) -> object:
+        asked.append(f"{method} {target}")
+        return ask(method, target, **more)
+
+    monkeypatch.setattr(es.transport, "perform_request", counted)
+    log.record(deed(2))
+    assert len(asked) == 4, asked
+    assert log.record(deed(3), now=NOW + MONTH).n == 3
+    assert log.check().faults == ()
+
+
 def test_what_cannot_be_recorded_is_not_done(es: Elasticsearch, names: Names, log: AuditLog) -> None:
     done: list[str] = []
     log.change(deed(), partial(done.extend, ["first"]))

@@ -16,7 +16,7 @@ import pytest
 
 from newswatch.settings import Settings
 from store.indices import mapping
-from store.indices.analysis import analysis, in_few_values
+from store.indices.analysis import analysis, analysis_settings, in_few_values
 from store.indices.mapping import (
     ARTICLE,
     VERSION,
@@ -73,6 +73,16 @@ def test_a_change_is_told_from_an_addition() -> None:
         "/articles/tags/ignore_above",
         "/articles/tags/type",
     ]
+
+
+def test_the_names_of_the_settings_are_those_that_a_slice_has() -> None:
+    template = article_template(Names(), Settings())["template"]
+
+    def names(settings: Json, prefix: str) -> Iterator[str]:
+        for name, value in settings.items():
+            yield from names(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+
+    assert sorted(analysis_settings()) == sorted(names(template["settings"]["analysis"], "index.analysis."))
 
 
 def test_the_analysis_is_sent_in_few_values_and_means_the_same() -> None:

@@ -21,7 +21,6 @@ APPEAL = "Support our newsroom, which needs you."
 EVENTS = {
     "Parliament votes on pensions": "Deputies in Oslo raised the pension age after a night of talks.",
     "Visitors win cup in Porto": "A late goal by Mendes won the final for the visitors.",
-    "Quake shakes Antofagasta": "Walls fell in the north of Chile as the earth shook for a minute.",
 }
 
 

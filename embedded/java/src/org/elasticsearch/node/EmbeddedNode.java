@@ -9,6 +9,7 @@ import java.util.concurrent.TimeUnit;
 
 import newswatch.elasticsearch.CommonAnalysisPlugin;
 import newswatch.elasticsearch.GuardedHttpPlugin;
+import newswatch.elasticsearch.IndexSettingsPlugin;
 import newswatch.elasticsearch.RootPlugin;
 
 import org.elasticsearch.common.logging.LogConfigurator;
@@ -47,7 +48,15 @@ public final class EmbeddedNode extends Node {
         try {
             Environment environment = environment(Path.of(arguments[0]), settings(arguments));
             LogConfigurator.configure(environment, true);
-            Node node = new EmbeddedNode(environment, List.of(new GuardedHttpPlugin(), new CommonAnalysisPlugin(), new RootPlugin()));
+            Node node = new EmbeddedNode(
+                environment,
+                List.of(
+                    new GuardedHttpPlugin(),
+                    new CommonAnalysisPlugin(),
+                    new RootPlugin(),
+                    new IndexSettingsPlugin(environment.configDir())
+                )
+            );
             Runtime.getRuntime().addShutdownHook(new Thread(() -> close(node), "close-node"));
             node.start();
         } catch (Throwable failure) {
