@@ -39,7 +39,8 @@ class Spellings:
         for start in range(0, len(wanted), _AT_ONCE):
             some: list[Any] = [_spelled(one) for one in wanted[start : start + _AT_ONCE]]
             boxes += values(every(self._es, self._names.mailboxes, {"bool": {"should": some}}), read_mailbox)
-        self._known |= written_to((one for one in self._asked if one.casefold() in {*wanted}), boxes)
+        concerned = {*wanted}
+        self._known |= written_to((one for one in self._asked if one.casefold() in concerned), boxes)
 
     def of(self, recipient: str) -> str:
         """The spelling that is written to in place of this one."""

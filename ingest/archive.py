@@ -270,8 +270,8 @@ def join_past(folder: Path, *, now: datetime) -> None:
                 _join(folder / each.day.isoformat(), now)
 
 
-def tidy(folder: Path, *, keep_days: int, max_bytes: int, now: datetime) -> int:
-    """Delete days that are too old or too much; the bytes deleted.
+def tidy(folder: Path, *, keep_days: int | None, max_bytes: int, now: datetime) -> int:
+    """Delete days that are too old or too much; the bytes deleted. Without `keep_days` none is too old.
 
     Only one process does it at a time; another returns at once.
 
@@ -288,7 +288,7 @@ def tidy(folder: Path, *, keep_days: int, max_bytes: int, now: datetime) -> int:
         return deleted
 
 
-def surplus(of: Iterable[Day], *, keep_days: int, max_bytes: int, now: datetime) -> list[Day]:
+def surplus(of: Iterable[Day], *, keep_days: int | None, max_bytes: int, now: datetime) -> list[Day]:
     """The days to delete: those older than `keep_days`, and the oldest of the rest while they are too much. Pure.
 
     Today is kept, however much it holds: batches are writing into it.
@@ -296,7 +296,8 @@ def surplus(of: Iterable[Day], *, keep_days: int, max_bytes: int, now: datetime)
     room, surplus = max_bytes, []
     for each in sorted(of, key=lambda each: each.day, reverse=True):
         room -= each.bytes
-        if each.day < now.date() and (now.date() - each.day > timedelta(keep_days) or room < 0):
+        is_old = keep_days is not None and now.date() - each.day > timedelta(keep_days)
+        if each.day < now.date() and (is_old or room < 0):
             surplus.append(each)
     return surplus
 

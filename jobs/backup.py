@@ -12,6 +12,7 @@ from typing import Final
 
 from delivery.fanout import Fanout
 from jobs.context import Context, job
+from jobs.doubt import is_clock_doubted
 from newswatch.clock import SKEW
 from newswatch.errors import NewswatchError, StoreError
 from newswatch.pulse import JobPulse
@@ -25,7 +26,7 @@ from store.feeds import FeedStore
 from store.imports import Imports
 from store.indices.backups import DAMAGED, DRILL, Backup, Backups
 from store.indices.mapping import VERSION
-from store.indices.setup import drop_newer_templates, set_up
+from store.indices.setup import drop_newer_templates, installed_template, set_up
 from store.milestones import Milestones
 from store.names import Names
 
@@ -71,7 +72,9 @@ class Restored:
 
 @job("backup")
 def backup(context: Context) -> BackupReport:
-    """Take a snapshot, and forget those that are older than `backup_days`; does nothing without `backup_location`.
+    """Take a snapshot, and forget those that are older than `backup_days`, unless the clock is doubtful.
+
+    Does nothing without `backup_location`.
 
     Raises:
         StoreError: no complete snapshot could be taken. The older ones are kept.
@@ -81,7 +84,8 @@ def backup(context: Context) -> BackupReport:
         return BackupReport()
     now = context.clock()
     taken = backups.take(_name(context.names, now), version=VERSION)
-    old = surplus(backups.all(), now=now, keep=timedelta(days=context.settings.backup_days))
+    keep = timedelta(days=context.settings.backup_days)
+    old = [] if is_clock_doubted(context) else surplus(backups.all(), now=now, keep=keep)
     backups.forget(old)
     return BackupReport(taken.name, taken.seconds, len(taken.indices), len(old))
 
@@ -150,6 +154,15 @@ def _refuse_newer(backup: Backup) -> None:
         )
 
 
+def _refuse_lost(lost: Sequence[str]) -> None:
+    if lost:
+        raise NewswatchError(
+            f"{', '.join(lost)} can't be read, and so not be kept before it is replaced: start the node of "
+            f"Elasticsearch that has it. If it is lost for good, delete it (`DELETE {','.join(lost)}`), and run this "
+            "again."
+        )
+
+
 def restore(
     settings: Settings,
     name: str | None = None,
@@ -165,17 +178,18 @@ def restore(
     that the snapshot is restored beside them, as in a drill, unless it is `untried`: the one that is taken would share
     its damage. Killed at any point it can be run again: the snapshots stay, and the one of what was replaced is not the
     default. An audit log that is there stays and goes on, with a record of the restore; but one that began after the
-    backup is replaced as all else. Indices of a newer version of
-    newswatch are replaced too, with their templates: so one goes back.
+    backup is replaced as all else. Indices of a newer version of newswatch are replaced too, with their templates: so
+    one goes back.
 
     Raises:
-        NewswatchError: jobs are running, there is something to replace, there is no such snapshot, or a newer version
-            of newswatch made it; all is as it was.
+        NewswatchError: jobs are running, there is something to replace, or it can't be read and so not be kept, there
+            is no such snapshot, or a newer version of newswatch made it; all is as it was.
         StoreError: Elasticsearch can't restore it.
     """
     backups, context = _opened(settings)
     found = _chosen(backups.all(), name)
     _refuse_newer(found)
+    _refuse_lost(backups.lost())
     now = context.clock()
     _refuse_running([*read_pulse(context.es, context.names, settings, now).jobs.values()], now)
     # An audit log that is there stays; the month that the record of this restore makes, too.
@@ -191,7 +205,8 @@ def restore(
         told("Trying the backup beside what is there …")
         _tried(backups, found, now)
     if held:
-        kept = backups.take(_name(context.names, now, BEFORE), version=VERSION)
+        made_by = int(installed_template(context.es, context.names).get("version") or 0)
+        kept = backups.take(_name(context.names, now, BEFORE), version=max(VERSION, made_by))
         told(f"What was there is kept as {kept.name}.")
     deed = Deed(by or "the command line", "backup restored", found.name, details=f"of {found.begun_at.isoformat()}")
     if stays:

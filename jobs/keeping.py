@@ -11,6 +11,7 @@ from typing import Final
 from ingest.archive import Archive, join_past, tidy
 from ingest.http.fetched import Fetched
 from jobs.context import Context
+from jobs.doubt import is_clock_doubted
 from newswatch import private
 from newswatch.problems import Problem, reason_of
 
@@ -50,8 +51,9 @@ class Keeping:
             if self._archive is not None:
                 self._archive.close()
             if _is_due(self._folder):
-                limits = {"keep_days": settings.archive_days, "max_bytes": settings.archive_max_bytes}
-                tidy(self._folder, **limits, now=self._context.clock())
+                keep_days = None if is_clock_doubted(self._context) else settings.archive_days
+                most = settings.archive_max_bytes
+                tidy(self._folder, keep_days=keep_days, max_bytes=most, now=self._context.clock())
         except OSError as error:
             self._give_up(error)
         self._context.replace_problems(self._walls)

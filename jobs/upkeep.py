@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from jobs.context import Context, job
+from jobs.doubt import doubt_of_clock, last_upkeep
 from jobs.keeping import join_archive
 from newswatch.errors import StoreError
 from newswatch.problems import Problem
 from store import retention
 from store.indices.backups import Backups
 from store.indices.replicas import apply_replicas
-from store.pulse import PulseStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,6 @@ class UpkeepReport:
     """Indices that were given the stated number of replicas."""
 
 
-LONGEST_PAUSE: Final = timedelta(days=31)
-"""Between two runs. After a longer one the clock may be wrong, and with it all that counts as old."""
-
-
 @job("upkeep")
 def upkeep(context: Context, *, clock_is_right: bool = False) -> UpkeepReport:
     """Drop what is older than its retention in the settings, and check the audit log; repeating it is harmless.
@@ -55,8 +50,7 @@ def upkeep(context: Context, *, clock_is_right: bool = False) -> UpkeepReport:
     """
     join_archive(context)
     es, names, now = context.es, context.names, context.clock()
-    last_run = PulseStore(es, names).of("upkeep").ended_at
-    if not clock_is_right and (doubt := doubt_of_clock(now, last_run)):
+    if not clock_is_right and (doubt := doubt_of_clock(now, last_upkeep(context))):
         raise StoreError(doubt)
     old = now - timedelta(days=context.settings.retention_days)
     done = now - timedelta(days=context.settings.batch_retention_days)
@@ -81,20 +75,6 @@ def upkeep(context: Context, *, clock_is_right: bool = False) -> UpkeepReport:
         rechecks=retention.forget_rechecks(es, names, done),
         labels=retention.forget_labels(es, names, old),
         merged=tuple(retention.merge_settled(es, names, now)),
-    )
-
-
-def doubt_of_clock(now: datetime, last_run: datetime | None) -> str | None:
-    """Why nothing is dropped by this clock until somebody has looked at it; None: it is believed. Pure.
-
-    A clock that is set two years ahead would make the whole archive old in one night.
-    """
-    if last_run is None or now - last_run <= LONGEST_PAUSE:
-        return None
-    return (
-        f"Nothing old was dropped: by Elasticsearch's clock it is {now:%Y-%m-%d %H:%M} UTC, and this was last done "
-        f"{(now - last_run).days} days ago. If that is so, run `newswatch index upkeep --clock-is-right` once; if not, "
-        "set the clock of Elasticsearch's machine right."
     )
 
 

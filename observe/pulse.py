@@ -113,6 +113,8 @@ class Storage:
     """The health of our indices: green, yellow or red."""
     lost: tuple[str, ...] = ()
     """Those that are red: a part of each is on no node in reach."""
+    closed: tuple[str, ...] = ()
+    """The months that somebody has closed. Elasticsearch calls them green."""
     disk_free: float | None = None
     """Smallest free share of a node's disk, from 0 to 1; None: unknown."""
     disk: str = ""

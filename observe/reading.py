@@ -231,21 +231,25 @@ class _Reader:
     def _storage(self) -> Storage:
         present = self._es.indices.get_settings(
             index=[*plain_indices(self._names), self._names.slices],
-            name="index.blocks.read_only_allow_delete,index.creation_date",
+            name="index.blocks.read_only_allow_delete,index.creation_date,index.verified_before_close",
             flat_settings=True,
             ignore_unavailable=True,
+            expand_wildcards=["open", "closed"],
         ).body
         created = present.get(self._names.pulse, {}).get("settings", {}).get("index.creation_date")
         full = sorted(index for index, told in present.items() if _is_full(told["settings"]))
         storage = Storage(
             read_only=tuple(full),
+            closed=tuple(sorted(index for index, told in present.items() if _is_closed(told["settings"]))),
             takes_notes=self._names.pulse not in full,
             installed_at=moment_at(float(created)) if created else None,
         )
         asking = self._es.options(ignore_status=_DENIED)
         if present:
             wanted = ["status", "indices.*.status"]
-            health = asking.cluster.health(index=sorted(present), level="indices", local=True, filter_path=wanted).body
+            # The pattern, as the names of many months would be too long for an address.
+            names = [*(name for name in plain_indices(self._names) if name in present), self._names.slices]
+            health = asking.cluster.health(index=names, level="indices", local=True, filter_path=wanted).body
             lost = sorted(name for name, one in health.get("indices", {}).items() if one.get("status") == "red")
             storage = replace(storage, status=str(health.get("status", "")), lost=tuple(lost))
         told = asking.health_report(feature=["disk"], verbose=False).body
@@ -272,6 +276,11 @@ def _reason(error: Any) -> str:
 def _is_full(settings: Answer) -> bool:
     """Whether Elasticsearch has blocked the index because of its disk. An upgrade sets blocks of another kind."""
     return str(settings.get("index.blocks.read_only_allow_delete")) == "true"
+
+
+def _is_closed(settings: Answer) -> bool:
+    """Whether somebody has closed the index."""
+    return str(settings.get("index.verified_before_close")) == "true"
 
 
 def _disks(nodes: Answer) -> Iterator[Answer]:

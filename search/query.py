@@ -251,4 +251,5 @@ class _Search(Page):
         if page.unmeant != OF_ANOTHER or not (page.raised or page.similar):
             return page
         # Elasticsearch has raised the few with our vectors above all others, whose order of the words is asked for now.
-        return replace(replace(self, meant=None)._by_words()[0], unmeant=OF_ANOTHER)
+        plain, _ = replace(self, meant=None)._by_words()
+        return nearer_first(replace(plain, unmeant=OF_ANOTHER), None, self.size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from newswatch.settings import Settings
@@ -26,10 +26,17 @@ def away(pulse: Pulse) -> Condition:
 
 
 def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
+    if closed := pulse.storage.closed:
+        yield Condition(
+            "elasticsearch",
+            Severity.CRITICAL,
+            f"Somebody has closed a part of the database ({_some(closed)}), so searches and backups lack its articles, "
+            "and the mails and feeds that need it wait.",
+            f"Open it (`POST {closed[0]}/_open` in Kibana); nothing is lost, and what waits then goes on by itself.",
+        )
     if pulse.storage.status == "red":
         lost = pulse.storage.lost
-        more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
-        which = f": {', '.join(lost[:_NAMED])}{more}" if lost else ""
+        which = f": {_some(lost)}" if lost else ""
         yield Condition(
             "elasticsearch",
             Severity.CRITICAL,
@@ -45,6 +52,11 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             f"Whether all is well can't be told in full: the database does not show the {part}: {reason(why)}",
             "Look at the indices in Elasticsearch; `newswatch check --json` shows what can't be read.",
         )
+
+
+def _some(indices: Sequence[str]) -> str:
+    more = f" and {len(indices) - _NAMED} more" if len(indices) > _NAMED else ""
+    return f"{', '.join(indices[:_NAMED])}{more}"
 
 
 def disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
-from elasticsearch import ApiError, TransportError, UnsupportedProductError
+from elasticsearch import ApiError, ConnectionTimeout, TransportError, UnsupportedProductError
 
+_URL: Final = re.compile(r"https?://[^\s,]+")
 _GATEWAY: Final = (301, 302, 303, 307, 308, 502, 503, 504)
 _LOG_IN: Final = (
     "Correct NEWSWATCH_ELASTICSEARCH_USERNAME and NEWSWATCH_ELASTICSEARCH_PASSWORD, or NEWSWATCH_ELASTICSEARCH_API_KEY."
@@ -46,7 +48,7 @@ def no_access(error: Exception) -> NoAccess | None:
         return NoAccess("What answers in Elasticsearch's place is not Elasticsearch.", _ADDRESS)
     if isinstance(error, ApiError):
         return _refused(error)
-    if isinstance(error, TransportError):
+    if isinstance(error, TransportError) and not isinstance(error, ConnectionTimeout):
         return _not_connected(str(error))
     return None
 
@@ -66,7 +68,8 @@ def _refused(error: ApiError) -> NoAccess | None:
 
 def _not_connected(why: str) -> NoAccess | None:
     # A file of certificates that is missing is met as the connection is made, and not named.
-    is_tls = any(word in why.lower() for word in ("ssl", "certificate", "no such file"))
+    said = _URL.sub("", why).lower()  # a host may be called "ssl"
+    is_tls = any(word in said for word in ("ssl", "certificate", "no such file"))
     return NoAccess(f"Elasticsearch can't be used: {why.rstrip('.')}.", _TLS) if is_tls else None
 
 

@@ -53,7 +53,7 @@ def connect(settings: Settings) -> Elasticsearch:
     It retries by itself on time-outs, lost connections and 429/502/503/504, at the next address if there is one.
 
     Raises:
-        StoreError: an address can't be parsed.
+        StoreError: an address can't be parsed, or a certificate is set for one without TLS.
     """
     nodes = _nodes(settings.elasticsearch_urls)
     options: dict[str, Any] = {}
@@ -62,6 +62,11 @@ def connect(settings: Settings) -> Elasticsearch:
     elif settings.elasticsearch_username and settings.elasticsearch_password:
         options["basic_auth"] = (settings.elasticsearch_username, settings.elasticsearch_password.get_secret_value())
     if settings.elasticsearch_ca_certs:
+        if any(node.scheme != "https" for node in nodes):
+            raise StoreError(
+                "NEWSWATCH_ELASTICSEARCH_CA_CERTS names a certificate, and NEWSWATCH_ELASTICSEARCH_URL has an address "
+                "without TLS: write it with https://, or leave the certificate out."
+            )
         options["ca_certs"] = str(settings.elasticsearch_ca_certs)
     return Elasticsearch(
         nodes,

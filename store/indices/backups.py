@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -22,12 +22,14 @@ from store.names import Names
 
 GOOD: Final = "SUCCESS"
 DRILL: Final = "drill-"
-"""Before the names of a drill's indices, followed by its day (20260304) and a random part."""
+"""Before the names of a drill's indices, followed by its day (20260304) and a random part of six hexadecimal digits."""
 UNDER_WAY: Final = "IN_PROGRESS"
 DAMAGED: Final = "DAMAGED"
 """The state of a snapshot that the repository lists and Elasticsearch can't read."""
 _LOOK_S: Final = 0.5
 _NAMED: Final = re.compile(r"newswatch-(\d{4}\.\d\d\.\d\d-\d{6})(?:-[a-z-]+)?-[0-9a-f]{4}$")
+_AT_ONCE: Final = 30
+"""Indices that one request names in its address, which Elasticsearch takes up to 4,096 bytes."""
 _STUCK_S: Final = 3.0
 """How long a shard that nobody restores is looked at before it is given up."""
 _TRIED: Final = 5
@@ -84,7 +86,10 @@ class Backups:
             StoreError: Elasticsearch can't use it; the one that was registered stays.
         """
         was = self.location()
-        self._es.options(ignore_status=404).snapshot.delete_repository(name=self._repository)
+        try:
+            self._es.options(ignore_status=404).snapshot.delete_repository(name=self._repository)
+        except ApiError as error:
+            raise StoreError(f"The folder can't be read anew now: {_said(error)}. Run it again later.") from error
         try:
             self.register(location)
         except StoreError:
@@ -190,9 +195,18 @@ class Backups:
             self._es.options(ignore_status=404).indices.delete(index=name)
 
     def drilled_before(self, day: date) -> list[str]:
-        """The indices of drills before that day, whose processes were killed."""
-        found = self._es.indices.get(index=f"{DRILL}*", ignore_unavailable=True)
-        return [name for name in found if name.removeprefix(DRILL)[:8] < f"{day:%Y%m%d}"]
+        """The indices of this installation's drills before that day, whose processes were killed.
+
+        Others may have indices of such names on the same cluster, too: `drill-10-results` is not ours.
+        """
+        found = self._es.indices.get(index=f"{DRILL}*", ignore_unavailable=True, features="settings")
+        ours = re.compile(rf"{DRILL}(\d{{8}})-[0-9a-f]{{6}}-{re.escape(self._names.prefix)}")
+        named = ((name, ours.match(name)) for name in found)
+        return [name for name, of_drill in named if of_drill and of_drill[1] < f"{day:%Y%m%d}"]
+
+    def lost(self) -> list[str]:
+        """The indices of this installation of which a part can't be read: it is on no node in reach."""
+        return [name for name, each in self._health(self.indices()).items() if each["status"] == "red"]
 
     def restore(self, backup: Backup, *, to_prefix: str | None = None, without: Collection[str] = ()) -> list[str]:
         """Restore its indices, under their own names or with a prefix before them, and wait until they can be read.
@@ -222,7 +236,8 @@ class Backups:
         except ApiError as error:
             raise StoreError(f"The backup {backup.name} can't be restored: {_said(error)}") from error
         self._await_restored(backup, names)
-        self._es.indices.refresh(index=names)
+        for some in _few(names):
+            self._es.indices.refresh(index=some)
         return names
 
     def _await_restored(self, backup: Backup, names: list[str]) -> None:
@@ -243,15 +258,23 @@ class Backups:
 
     def _lacks_shards(self, names: list[str]) -> bool:
         """Whether an index is not there yet, or has a shard that can't be read."""
-        indices = self._es.cluster.health(index=names, level="indices").get("indices", {})
-        up = [name for name, each in indices.items() if each["active_primary_shards"] == each["number_of_shards"]]
+        health = self._health(names).values()
+        up = [each for each in health if each["active_primary_shards"] == each["number_of_shards"]]
         return len(up) < len(names)
+
+    def _health(self, names: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for some in _few(names):
+            found |= self._es.cluster.health(index=some, level="indices").get("indices", {})
+        return found
 
     def _given_up(self, names: list[str]) -> str | None:
         """Why Elasticsearch does not restore a shard, and what to do; None while it restores."""
-        if self._es.cat.recovery(index=names, active_only=True, format="json").body:
+        if any(self._es.cat.recovery(index=some, active_only=True, format="json").body for some in _few(names)):
             return None
-        shards: Any = self._es.cat.shards(index=names, h="index,shard,prirep,state", format="json").body
+        shards: list[Any] = []
+        for some in _few(names):
+            shards += self._es.cat.shards(index=some, h="index,shard,prirep,state", format="json").body
         lacking = [each for each in shards if each["prirep"] == "p" and each["state"] == "UNASSIGNED"]
         for each in lacking[:1]:
             told = self._es.options(ignore_status=400).cluster.allocation_explain(
@@ -259,6 +282,10 @@ class Backups:
             )
             return not_restored(each["index"], told.body)
         return None
+
+
+def _few(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))
 
 
 def not_restored(index: str, told: Mapping[str, Any]) -> str | None:

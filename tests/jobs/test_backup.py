@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ConflictError, Elasticsearch
 from typer.testing import CliRunner
 
 from cli.main import app
@@ -24,6 +26,7 @@ from jobs.deliver import deliver
 from jobs.match import match
 from jobs.plan import plan
 from jobs.pull.batch import pull
+from jobs.upkeep import upkeep
 from newswatch.batch import Batch
 from newswatch.errors import NewswatchError, StoreError
 from observe.reading import read_pulse
@@ -32,6 +35,7 @@ from store.articles import ArticleStore
 from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
+from store.elastic.nodes import NamingTransport
 from store.indices.backups import Backup, Backups, not_restored
 from store.indices.mapping import VERSION
 from store.ingest_order import Horizons, read_horizon
@@ -98,6 +102,26 @@ def holds(context: Context) -> dict[str, int]:
     return {index: n for index, n in counts.items() if n and "audit" not in index and index != names.milestones}
 
 
+def targets(patch: pytest.MonkeyPatch) -> list[str]:
+    """The addresses that Elasticsearch is asked from now on."""
+    asked: list[str] = []
+    perform = NamingTransport.perform_request
+
+    def noted(self: NamingTransport, method: str, target: str, **more: Any) -> Any:
+        asked.append(target)
+        return perform(self, method, target, **more)
+
+    patch.setattr(NamingTransport, "perform_request", noted)
+    return asked
+
+
+def lose(context: Context, index: str) -> None:
+    """Replace an index by one whose only shard is on no node."""
+    context.es.indices.delete(index=index)
+    settings = {"index.routing.allocation.require._name": "nowhere"}
+    context.es.indices.create(index=index, settings=settings, wait_for_active_shards="0", timeout="0s")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +138,12 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         work(context, world, 2)  # comes after the backup
         counted = Backups(context.es, context.names).counts()
 
-        context.es.indices.create(index="drill-20200101-abc-left-by-one-that-was-killed")
-        tried = drill(settings)
+        context.es.indices.create(index=f"drill-20200101-0a1b2c-{context.names.prefix}feeds")  # of one that was killed
+        with monkeypatch.context() as patch:
+            patch.setattr("store.indices.backups._AT_ONCE", 4)
+            asked = targets(patch)
+            tried = drill(settings)
+        assert max(map(len, asked)) < 500, "Elasticsearch refuses a request that names a hundred indices"
         assert tried.backup.name == taken.taken
         articles = [index for index in tried.documents if context.names.parse_slice(index)]
         assert [tried.documents[index] for index in articles] == [1]
@@ -141,6 +169,9 @@ def test_the_drill(world: World, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         result = CliRunner().invoke(app, ["backup", "list", "--json"])
         names = [json.loads(line)["name"] for line in result.stdout.splitlines()]
         assert len(names) == 3, "a command finds them without a setting"
+        lose(context, context.names.labels)
+        with pytest.raises(NewswatchError, match=f"DELETE {context.names.labels}"):
+            restore(settings, replace=True)
     shutil.copytree(here / "backups", there / "backups")
     with start(there / "data", there / "backups") as node:
         given = {"elasticsearch_url": node.url, "backup_location": str(there / "backups")}
@@ -200,12 +231,23 @@ def test_nothing_is_taken_away_for_a_damaged_backup(
             reopen(settings.model_copy(update={"backup_location": "/elsewhere"}))
         assert backups.location() == str(folder / "backups"), "a wrong place leaves the one that is known"
         assert [each.name for each in reopen(settings)] == [second, first]
+        with monkeypatch.context() as patch:
+            patch.setattr(type(Elasticsearch("http://x:1").snapshot), "delete_repository", refused_as_in_use)
+            with pytest.raises(StoreError, match=r"can't be read anew now: .*currently used"):
+                reopen(settings)
         tried = backups.restore(listed(settings)[0], to_prefix="drill-now-")
         health = context.es.cluster.health(index=tried, level="indices")["indices"]
         assert all(each["active_primary_shards"] == 1 for each in health.values()), "it waits until all can be read"
         context.es.indices.delete(index=tried)
         restore(settings, replace=True, untried=True)
         assert holds(context) == counted
+
+
+def refused_as_in_use(*_: Any, **__: Any) -> None:
+    """What Elasticsearch answers while it takes a snapshot."""
+    meta = ApiResponseMeta(409, "1.1", HttpHeaders(), 0.0, NodeConfig("http", "127.0.0.1", 9200))
+    reason = "trying to modify or unregister repository that is currently used (snapshot is in progress)"
+    raise ConflictError("conflict", meta, {"error": {"type": "repository_conflict_exception", "reason": reason}})
 
 
 def uncompressed(path: Path) -> bytes:
@@ -242,6 +284,9 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
         with pytest.raises(NewswatchError, match=f"{newer} was made by a newer newswatch"):
             restore(settings, newer, replace=True)
         restore(settings, before, replace=True)
+        (replaced,) = [each.name for each in listed(settings) if BEFORE in each.name]
+        with pytest.raises(NewswatchError, match=f"{replaced} was made by a newer newswatch"):
+            restore(settings, replaced, replace=True)
         context = replace(open_context(settings), clock=world.clock)
         assert holds(context) == counted
         mails = len(world.mailbox.mails)
@@ -259,6 +304,21 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
         assert next(log.all()) == first, "the installation's log, not the one that began after the backup"
         assert [each.subject for each in log.listed(what="backup restored")] == [before]
         assert log.check().faults == ()
+
+
+@pytest.mark.slow
+def test_by_a_doubtful_clock_no_backup_is_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [a_backup(days) for days in range(20, 26)]
+    forgotten: list[Backup] = []
+    monkeypatch.setattr(backups_job, "_is_set_up", lambda *_: True)
+    monkeypatch.setattr(Backups, "take", lambda *_, **__: there[0])
+    monkeypatch.setattr(Backups, "all", lambda _: there)
+    monkeypatch.setattr(Backups, "forget", lambda _, old: forgotten.extend(old))
+    upkeep(world.context)
+    world.wait(days=800)
+    assert (backup(world.context).forgotten, forgotten) == (0, [])
+    upkeep(world.context, clock_is_right=True)
+    assert backup(world.context).forgotten == len(forgotten) == len(there) - LEAST
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from newswatch.batch import BatchState
 from newswatch.feed import Feed, FeedHealth, FeedState
 from newswatch.problems import Problem
 from newswatch.settings import Settings
+from observe.condition import Severity
 from observe.conditions import conditions
 from observe.pulse import Pulse, Storage
 from observe.reading import read_pulse
@@ -355,3 +356,14 @@ def test_a_month_out_of_reach_is_named(client: Client, names: Names, settings: S
         (told,) = (one for one in conditions(pulse, settings) if one.id == "elasticsearch")
         assert f"its state is red: {index})" in told.sentence
     assert read_pulse(client, names, settings, NOW).storage.lost == ()
+
+
+def test_a_month_that_somebody_has_closed_is_named(client: Client, names: Names, settings: Settings) -> None:
+    index = create_slice(client, names, "2026.02")
+    assert read(client, names, settings).storage.closed == ()
+    client.indices.close(index=index)
+    pulse = read(client, names, settings)
+    client.indices.open(index=index)
+    assert (pulse.storage.closed, pulse.storage.lost) == ((index,), ())
+    (told,) = (one for one in conditions(pulse, settings) if one.id == "elasticsearch" and index in one.sentence)
+    assert (told.severity, f"POST {index}/_open" in told.next_step) == (Severity.CRITICAL, True)

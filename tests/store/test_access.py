@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -17,7 +18,9 @@ from newswatch.settings import Settings
 from observe.condition import Severity
 from observe.conditions import conditions
 from observe.reading import read_pulse
+from store.elastic.access import no_access
 from store.elastic.client import connect
+from store.elastic.nodes import UnansweredError, UnreachableError
 from store.names import Names
 from tests.factories import NOW
 
@@ -102,3 +105,18 @@ def test_a_wrong_scheme_or_authority_is_said(monkeypatch: pytest.MonkeyPatch) ->
         settings = Settings(elasticsearch_url=url.replace("http:", "https:"))
         with pytest.raises(StoreError, match=r"says https:// .*NEWSWATCH_ELASTICSEARCH_CA_CERTS"):
             open_context(settings)
+
+
+@pytest.mark.parametrize("error", [UnreachableError, UnansweredError])
+def test_a_host_or_an_index_that_is_called_so_is_no_fault_of_tls(error: type[Exception]) -> None:
+    assert no_access(error("https://ssl-certificate.example:9200 can't be reached: connection refused")) is None
+    assert no_access(UnansweredError("https://es:9200 has given no answer to POST /ssl-feeds within 5 s")) is None
+    said = no_access(UnreachableError("https://es:9200 can't be reached: [ssl: wrong_version_number]"))
+    assert said is not None
+
+
+def test_a_certificate_for_an_address_without_tls_is_said(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    settings = Settings(elasticsearch_url="http://es:9200", elasticsearch_ca_certs=tmp_path / "ca.pem")
+    with pytest.raises(StoreError, match=r"NEWSWATCH_ELASTICSEARCH_CA_CERTS .* https://"):
+        connect(settings)
