@@ -8,6 +8,7 @@ from typing import Final
 
 import opencc
 
+from newswatch.errors import QueryError
 from newswatch.scripts import KANA, KANA_AND_HAN
 from search.lucene import as_lucene
 from search.syntax import parts
@@ -27,6 +28,8 @@ _DOTTED: Final = re.compile(r"[^\W\d_]{2,}(?:\.[^\W\d_]{2,})+")
 _WORDS: Final = re.compile(r"[\w .\u2010-\u2013\u2212-]+")
 _TRADITIONAL: Final = ("s2tw", "s2hk")
 """What OpenCC calls the ways in which Taiwan and Hong Kong write."""
+_NAMED: Final = 10
+"""Words whose other spellings a sentence names."""
 
 
 def is_dense(word: str) -> bool:
@@ -58,9 +61,13 @@ def other_spellings(word: str) -> tuple[str, ...]:
 def unsought(query: str) -> str:
     """What whoever writes a saved search is told of the spellings that it does not look for: a sentence, or nothing.
 
-    A search on the page looks for all of them; a saved one for the words as they stand in it, as Kibana does.
+    A search on the page looks for all of them; a saved one for the words as they stand in it, as Kibana does. Of a
+    query that can't be parsed nothing is said: it was saved before what it breaks was checked.
     """
-    written = parts(as_lucene(query))
+    try:
+        written = parts(as_lucene(query))
+    except QueryError:
+        return ""
     words = [part.strip('"') for part in written]
     sought = {_HYPHEN.sub(" ", word) for word in words}
     others = [[other for other in _of_words(word) if other not in sought] for word in words]
@@ -69,7 +76,9 @@ def unsought(query: str) -> str:
         for part, lacking in zip(written, others, strict=True)
         if lacking
     ]
-    return f"Words are looked for as they are written. To find other spellings too: {', '.join(both)}." if both else ""
+    more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
+    named = ", ".join(both[:_NAMED])
+    return f"Words are looked for as they are written. To find other spellings too: {named}{more}." if both else ""
 
 
 def _of_words(part: str) -> tuple[str, ...]:

@@ -103,7 +103,8 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     assert "is damaged" in str(wrong)
     with pytest.raises(OSError, match="is damaged"):
         read_at(path, 0)
-    with pytest.raises(OSError, match="there is no record at 7"):
+    # What stands amid a record may look like the beginning of one, as its bytes depend on the time and on chance.
+    with pytest.raises(OSError, match=r"there is no record at 7|the record at 7 is damaged"):
         read_at(path, 7)
 
 

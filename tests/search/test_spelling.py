@@ -73,8 +73,26 @@ def test_a_saved_search_names_the_spellings_that_it_does_not_look_for(query: str
     assert unsought(query) == f"Words are looked for as they are written. To find other spellings too: {both}."
 
 
+def test_it_names_ten_words() -> None:
+    told = unsought(" ".join(f"F-{number}" for number in range(10, 22)))
+    assert told.endswith(", (F-19 OR F19) and 2 more.")
+
+
 @pytest.mark.parametrize(
-    "query", ["", "NATO", "F-16 OR F16", "北约 OR 北約", "title:北约", "/北约.*/", "北约*", "title:(F-16 OR MH17)"]
+    "query",
+    [
+        "(",
+        "北约 AND (",
+        '"F-16',
+        "",
+        "NATO",
+        "F-16 OR F16",
+        "北约 OR 北約",
+        "title:北约",
+        "/北约.*/",
+        "北约*",
+        "title:(F-16 OR MH17)",
+    ],
 )
 def test_it_says_nothing_where_there_are_no_others(query: str) -> None:
     assert unsought(query) == ""
