@@ -11,6 +11,7 @@ from alerts.coverage import Coverage, Gapped, Missing
 from delivery.words import one_line, shortened, zone_name
 from newswatch import durations
 from newswatch.outages import Cause, History, Outage
+from newswatch.some_of import some_of
 
 FEEDS_TOLD: Final = 5
 """Feeds that get a line of their own; the others are counted. A mail is about stories."""
@@ -64,11 +65,8 @@ def _lines(seen: Coverage, zone: tzinfo) -> Iterator[str]:
     )
     yield from _feeds([_gap(one, zone) for one in seen.gapped], "may have shown items that nobody read, too")
     if before := [one for one in seen.missing if one.all_along]:
-        names = ", ".join(
-            f"{_name(one.title)} (since {_day(one.outages[-1].since, zone)})" for one in before[:FEEDS_TOLD]
-        )
-        more = f" and {len(before) - FEEDS_TOLD:,} more" if len(before) > FEEDS_TOLD else ""
-        yield f"Not reached all this time: {names}{more}."
+        names = [f"{_name(one.title)} (since {_day(one.outages[-1].since, zone)})" for one in before]
+        yield f"Not reached all this time: {some_of(names, FEEDS_TOLD)}."
 
 
 def _feeds(lines: list[str], others: str) -> Iterator[str]:

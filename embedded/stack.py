@@ -44,6 +44,7 @@ from embedded.watchman import TITLE, start_watchman
 from newswatch import private
 from newswatch.errors import StackError
 from newswatch.settings import Settings
+from newswatch.some_of import some_of
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 GRACE_S = 5.0
@@ -314,9 +315,9 @@ class Stack:
         """Make the data folder private to its owner, including files that an earlier version left open."""
         open_still = close_to_others(self.data_dir)
         if open_still:
-            first, more = open_still[0], f" and {len(open_still) - 1} more" if len(open_still) > 1 else ""
+            some = escape(some_of([*map(str, open_still)], 1))
             self._console.print(
-                f"[yellow]![/] Other users of this machine may read {escape(str(first))}{more}: "
+                f"[yellow]![/] Other users of this machine may read {some}: "
                 "set NEWSWATCH_DATA_DIR to a folder of your own",
                 soft_wrap=True,
             )

@@ -13,6 +13,7 @@ import yaml
 from delivery.links import key_mark
 from newswatch.config import Written, plain
 from newswatch.errors import StoreError
+from newswatch.some_of import some_of
 from store.audit import Deed
 from store.elastic.faults import REFUSALS
 
@@ -37,12 +38,8 @@ def differing(former: Written | None, file: Written) -> str:
     added, gone = [key for key in after if key not in before], [key for key in before if key not in after]
     changed = [key for key in after if key in before and before[key] != after[key]]
     parts = {"added": added if former else [], "changed": changed, "removed": gone}
-    said = "; ".join(f"{what} {_listed(keys)}" for what, keys in parts.items() if keys)
+    said = "; ".join(f"{what} {some_of(keys, _IDS)}" for what, keys in parts.items() if keys)
     return said or f"{len(after)} items"
-
-
-def _listed(keys: list[str]) -> str:
-    return ", ".join(keys[:_IDS]) + (f" and {len(keys) - _IDS} more" if len(keys) > _IDS else "")
 
 
 def _items(file: Written) -> dict[str, Any]:

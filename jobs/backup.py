@@ -24,7 +24,7 @@ from store.elastic.client import connect
 from store.entries import EntryStore
 from store.feeds import FeedStore
 from store.imports import Imports
-from store.indices.backups import DAMAGED, DRILL, Backup, Backups
+from store.indices.backups import DAMAGED, DRILL, Backup, Backups, backup_name
 from store.indices.mapping import VERSION
 from store.indices.setup import drop_newer_templates, installed_template, set_up
 from store.milestones import Milestones
@@ -83,7 +83,7 @@ def backup(context: Context) -> BackupReport:
     if not _is_set_up(backups, context.settings):
         return BackupReport()
     now = context.clock()
-    taken = backups.take(_name(context.names, now), version=VERSION)
+    taken = backups.take(backup_name(context.names, now), version=VERSION)
     keep = timedelta(days=context.settings.backup_days)
     old = [] if is_clock_doubted(context) else surplus(backups.all(), now=now, keep=keep)
     backups.forget(old)
@@ -98,10 +98,6 @@ def surplus(backups: Sequence[Backup], *, now: datetime, keep: timedelta) -> lis
     kept = {DAMAGED: keep}
     failed = [each for each in backups if not each.is_good and now - each.begun_at > kept.get(each.state, _DAY)]
     return [*old, *failed]
-
-
-def _name(names: Names, now: datetime, what: str = "") -> str:
-    return f"{names.prefix}newswatch-{now:%Y.%m.%d-%H%M%S}{what}-{token_hex(2)}"
 
 
 # ── restoring ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -206,7 +202,7 @@ def restore(
         _tried(backups, found, now)
     if held:
         made_by = int(installed_template(context.es, context.names).get("version") or 0)
-        kept = backups.take(_name(context.names, now, BEFORE), version=max(VERSION, made_by))
+        kept = backups.take(backup_name(context.names, now, BEFORE), version=max(VERSION, made_by))
         told(f"What was there is kept as {kept.name}.")
     deed = Deed(by or "the command line", "backup restored", found.name, details=f"of {found.begun_at.isoformat()}")
     if stays:

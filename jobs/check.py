@@ -17,6 +17,7 @@ from ingest.discovery.replacement import OF_NO_USE, Proposals, propose
 from ingest.http.fetch import Fetcher
 from jobs.context import Context, job
 from newswatch.feed import Feed
+from newswatch.some_of import some_of
 from observe.record import noted
 from store.feeds import FeedStore
 
@@ -76,5 +77,4 @@ async def _tried(context: Context, feeds: list[Feed]) -> Proposals:
 def told(proposals: Proposals, titles: Mapping[str, str]) -> str:
     """The sources that could be replaced, by what, in one sentence. Pure."""
     pairs = [f"{titles[feed_id]} by {one.url}" for feed_id, one in proposals.found.items()]
-    more = f" and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
-    return "; ".join(pairs[:NAMED]) + more
+    return some_of(pairs, NAMED, "; ")

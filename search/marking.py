@@ -59,15 +59,15 @@ class Opening:
     """The same of title, summary and lead together."""
 
 
-def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False) -> list[Json]:
+def clauses(parsed: Parsed, analyzer: str, *, loose: bool = False, by_stems: bool = False) -> list[Json]:
     """A clause for each part of the query, for `highlight.marking`; empty for a query without words.
 
-    With `loose`, words that merely begin alike are marked too, and parts of compounds.
+    With `loose`, words that merely begin alike are marked too, and parts of compounds; `by_stems`, in the stemmed
+    copies alone (`are_by_stems`).
     """
-    fields = searched_fields(analyzer)
+    fields = searched_fields(analyzer, by_stems=by_stems)
     if parsed.words:
         asked = wording(parsed.words)
-        fields = searched_fields(analyzer, by_stems=not loose and are_by_stems(asked, analyzer))
         if is_pasted(asked):
             return [together(asked, fields)]
         words = [word for word in asked.words if not is_small_acronym(word)]

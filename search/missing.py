@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from newswatch.errors import StoreError
+from newswatch.some_of import some_of
 from newswatch.texts import cut_short
 from search.failures import Failures, Tally
 
@@ -45,10 +46,9 @@ class Missing:
 
     def __str__(self) -> str:
         """One sentence for those who read the answer."""
-        named = ", ".join(self.slices[:_NAMED])
-        more = f" and {len(self.slices) - _NAMED} more" if len(self.slices) > _NAMED else ""
+        named = some_of(self.slices, _NAMED)
         of = f" of {self.of} slices" if self.of else f" slice{'s' * (self.count != 1)}"
-        why = f"{named}{more}: {self.reason}" if named else self.reason
+        why = f"{named}: {self.reason}" if named else self.reason
         part = f"{self.count}{of}" if self.count else "A part"
         fault = f"{part} of the index could not be searched ({why})"
         whose = "their" if self.count > 1 else "its"

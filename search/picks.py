@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from newswatch.article import Article, Meaning
@@ -102,17 +103,16 @@ class Reading:
         for pick in (one for both in shown for one in (both, both.copy) if one):
             groups[pick.analyzer if has_words else ""].append(pick)
         requests: list[Request] = []
-        asked = wording(self.parsed.words) if self.parsed.words and not self.loose else None
         for analyzer, group in groups.items():
+            by_stems = self._is_by_stems(analyzer)
+            clauses = marking.clauses(self.parsed, analyzer, loose=self.loose, by_stems=by_stems) if has_words else []
+            marks = highlight.marking(clauses, analyzer, by_stems=by_stems) if clauses else {}
             at_once = max(_AT_ONCE, len(group) // _AT_ONCE)  # for a thousand, ten requests rather than a hundred
             for start in range(0, len(group), at_once):
                 some = group[start : start + at_once]
                 these = {"bool": {"filter": [{"terms": {"seq": [pick.seq for pick in some]}}]}}
                 source = {"excludes": _FOR_INDEXING} if self.with_meaning else UNSHOWN
                 body = {"query": these, "size": len(some), "track_total_hits": False, "_source": source, WHOLE: True}
-                clauses = marking.clauses(self.parsed, analyzer, loose=self.loose) if has_words else []
-                by_stems = asked is not None and marking.are_by_stems(asked, analyzer)
-                marks = highlight.marking(clauses, analyzer, by_stems=by_stems) if clauses else {}
                 requests.append((sorted({pick.index_name for pick in some}), body | marks))
         return requests
 
@@ -146,9 +146,13 @@ class Reading:
                 hits.append(replace(row, opening=said.opening(article, marked)) if self.with_meaning else row)
         return tuple(hits)
 
+    def _is_by_stems(self, analyzer: str) -> bool:
+        """Whether what the query says is marked by the stems of this analyzer alone."""
+        return bool(self.parsed.words) and not self.loose and marking.are_by_stems(wording(self.parsed.words), analyzer)
+
     def _said(self) -> _Said:
         asked = wording_of(self.parsed, self.names) if self.parsed.words else None
-        return _Said(asked, self.names.shown_topics(), marking.acronyms(self.parsed), self.loose)
+        return _Said(asked, self.names.shown_topics(), marking.acronyms(self.parsed), cache(self._is_by_stems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,8 @@ class _Said:
     """None for a query that is not of plain words."""
     topics: Topics
     acronyms: Sequence[str]
-    loose: bool
+    is_by_stems: Callable[[str], bool]
+    """Whether texts of an analyzer are marked by their stems alone."""
 
     def copy(self, marked: highlight.Marks, hit: StoredHit, article: Article) -> Copy | None:
         """The copy, if its title says what the title shown does not."""
@@ -171,8 +176,7 @@ class _Said:
         """The article's marked texts."""
         texts = {"title": article.title, "summary": article.summary, "text": article.text}
         marks = highlight.with_acronyms(highlight.marked(hit), texts, self.acronyms)
-        analyzer = highlight.analyzer_of(article.language)
-        if self.asked and not self.loose and marking.are_by_stems(self.asked, analyzer):
+        if self.asked and self.is_by_stems(highlight.analyzer_of(article.language)):
             return marking.with_lacking(self.asked, marks, texts)
         return marks
 

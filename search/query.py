@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -101,12 +102,21 @@ def find(
         return _with_similar(page, vectors)
     if not (parsed.words and sort == "relevance" and (vectors or (said_first and not offset))):
         return _found(page)
-    # Only a first page is sure to need what they mean; begun at once, they are encoded while Elasticsearch searches.
-    soon = (lambda: meant_soon(parsed.words)()) if offset or not vectors else meant_soon(parsed.words)
-    results = _found(replace(page, meant=soon if vectors else _switched_off))
+    meant: Callable[[], Meant | Unmeant]
+    if not vectors:
+        meant = _switched_off
+    elif offset:  # only a first page is sure to need what the words mean
+        meant = partial(_meant, parsed.words)
+    else:  # begun at once, they are encoded while Elasticsearch searches
+        meant = meant_soon(parsed.words)
+    results = _found(replace(page, meant=meant))
     if results.unmeant:
         count_failure(results.unmeant)
     return results
+
+
+def _meant(words: Sequence[str]) -> Meant | Unmeant:
+    return meant_soon(words)()
 
 
 def _switched_off() -> Unmeant:

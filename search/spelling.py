@@ -10,6 +10,7 @@ import opencc
 
 from newswatch.errors import QueryError
 from newswatch.scripts import KANA, KANA_AND_HAN
+from newswatch.some_of import some_of
 from search.lucene import as_lucene
 from search.syntax import parts
 
@@ -76,9 +77,9 @@ def unsought(query: str) -> str:
         for part, lacking in zip(written, others, strict=True)
         if lacking
     ]
-    more = f" and {len(both) - _NAMED} more" if len(both) > _NAMED else ""
-    named = ", ".join(both[:_NAMED])
-    return f"Words are looked for as they are written. To find other spellings too: {named}{more}." if both else ""
+    if not both:
+        return ""
+    return f"Words are looked for as they are written. To find other spellings too: {some_of(both, _NAMED)}."
 
 
 def _of_words(part: str) -> tuple[str, ...]:

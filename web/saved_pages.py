@@ -232,8 +232,11 @@ class Tried:
     """To the version in force."""
     preview: str = ""
     """What it would see now, as a sentence; empty where its kind has none."""
-    unsought: str = ""
-    """What it says of spellings that it does not look for: a sentence, or nothing."""
+
+    @property
+    def unsought(self) -> str:
+        """What is said of spellings that it does not look for: a sentence, or nothing."""
+        return unsought(self.search.query)
 
     @property
     def is_idle(self) -> bool:
@@ -308,7 +311,6 @@ def _try(
         labelled(here.es, here.names, changed.id, found.story_ids),
         compare(here.es, here.names, changed, known, days=TRIAL_DAYS, now=now) if trying and known else None,
         preview(here.es, here.names, changed, now) if preview else "",
-        unsought(changed.query),
     )
 
 

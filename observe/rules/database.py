@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from newswatch.settings import Settings
+from newswatch.some_of import some_of
 from observe.condition import Condition, Severity
 from observe.pulse import Pulse
 from observe.rules.rule import reason
@@ -30,13 +31,13 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
         yield Condition(
             "elasticsearch",
             Severity.CRITICAL,
-            f"Somebody has closed a part of the database ({_some(closed)}), so searches and backups lack its articles, "
-            "and the mails and feeds that need it wait.",
+            f"Somebody has closed a part of the database ({some_of(closed, _NAMED)}), so searches and backups lack its "
+            "articles, and the mails and feeds that need it wait.",
             f"Open it (`POST {closed[0]}/_open` in Kibana); nothing is lost, and what waits then goes on by itself.",
         )
     if pulse.storage.status == "red":
         lost = pulse.storage.lost
-        which = f": {_some(lost)}" if lost else ""
+        which = f": {some_of(lost, _NAMED)}" if lost else ""
         yield Condition(
             "elasticsearch",
             Severity.CRITICAL,
@@ -52,11 +53,6 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             f"Whether all is well can't be told in full: the database does not show the {part}: {reason(why)}",
             "Look at the indices in Elasticsearch; `newswatch check --json` shows what can't be read.",
         )
-
-
-def _some(indices: Sequence[str]) -> str:
-    more = f" and {len(indices) - _NAMED} more" if len(indices) > _NAMED else ""
-    return f"{', '.join(indices[:_NAMED])}{more}"
 
 
 def disk(pulse: Pulse, _: Settings) -> Iterator[Condition]:

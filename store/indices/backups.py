@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from secrets import token_hex
 from typing import Any, Final
 
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
@@ -27,7 +28,9 @@ UNDER_WAY: Final = "IN_PROGRESS"
 DAMAGED: Final = "DAMAGED"
 """The state of a snapshot that the repository lists and Elasticsearch can't read."""
 _LOOK_S: Final = 0.5
+_MOMENT: Final = "%Y.%m.%d-%H%M%S"
 _NAMED: Final = re.compile(r"newswatch-(\d{4}\.\d\d\.\d\d-\d{6})(?:-[a-z-]+)?-[0-9a-f]{4}$")
+"""What `backup_name` makes; the moment is in `_MOMENT`."""
 _AT_ONCE: Final = 30
 """Indices that one request names in its address, which Elasticsearch takes up to 4,096 bytes."""
 _STUCK_S: Final = 3.0
@@ -55,6 +58,11 @@ class Backup:
     def is_good(self) -> bool:
         """Whether it is complete."""
         return self.state == GOOD
+
+
+def backup_name(names: Names, begun_at: datetime, what: str = "") -> str:
+    """A new name for a snapshot of the installation, with when it was begun and `what` it is (`-before-restore`)."""
+    return f"{names.prefix}newswatch-{begun_at:{_MOMENT}}{what}-{token_hex(2)}"
 
 
 class Backups:
@@ -326,7 +334,7 @@ def _damaged(listed: Mapping[str, Any]) -> Backup | None:
     named = _NAMED.search(str(listed["snapshot"]))
     if named is None:
         return None
-    begun_at = datetime.strptime(named[1], "%Y.%m.%d-%H%M%S").replace(tzinfo=UTC)
+    begun_at = datetime.strptime(named[1], _MOMENT).replace(tzinfo=UTC)
     return Backup(str(listed["snapshot"]), DAMAGED, begun_at, 0.0, tuple(listed.get("indices", ())), "")
 
 

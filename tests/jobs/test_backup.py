@@ -6,6 +6,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from embedded.elasticsearch import Node, start_elasticsearch
 from jobs import backup as backups_job
-from jobs.backup import BEFORE, LEAST, _chosen, _name, backup, drill, listed, reopen, restore, settle, surplus
+from jobs.backup import BEFORE, LEAST, _chosen, backup, drill, listed, reopen, restore, settle, surplus
 from jobs.context import Context, open_context
 from jobs.deliver import deliver
 from jobs.match import match
@@ -36,7 +37,7 @@ from store.audit import AuditLog, Deed
 from store.batches import BatchStore
 from store.elastic.client import connect
 from store.elastic.nodes import NamingTransport
-from store.indices.backups import Backup, Backups, not_restored
+from store.indices.backups import Backup, Backups, backup_name, not_restored
 from store.indices.mapping import VERSION
 from store.ingest_order import Horizons, read_horizon
 from store.milestones import Milestones
@@ -77,6 +78,15 @@ def folder() -> Iterator[Path]:
 
 def start(folder: Path, backups: Path) -> Node:
     return start_elasticsearch(folder, port=0, heap_mb=256, fast=True, backups=backups)
+
+
+@contextmanager
+def installation(world: World, folder: Path) -> Iterator[Context]:
+    """One with an Elasticsearch of its own, whose backups are in `folder`."""
+    with start(folder / "data", folder / "backups") as node:
+        given = {"elasticsearch_url": node.url, "backup_location": str(folder / "backups")}
+        settings = world.context.settings.model_copy(update=given)
+        yield replace(open_context(settings), clock=world.clock)
 
 
 def work(context: Context, world: World, number: int) -> None:
@@ -196,10 +206,8 @@ def test_nothing_is_taken_away_for_a_damaged_backup(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backups_job, "AT_WORK", timedelta(0))
-    with start(folder / "data", folder / "backups") as node:
-        given = {"elasticsearch_url": node.url, "backup_location": str(folder / "backups")}
-        settings = world.context.settings.model_copy(update=given)
-        context = replace(open_context(settings), clock=world.clock)
+    with installation(world, folder) as context:
+        settings = context.settings
         work(context, world, 1)
         first, second = backup(context).taken, backup(context).taken
         backups, counted = Backups(context.es, context.names), holds(context)
@@ -262,10 +270,8 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backups_job, "AT_WORK", timedelta(0))
-    with start(folder / "data", folder / "backups") as node:
-        given = {"elasticsearch_url": node.url, "backup_location": str(folder / "backups")}
-        settings = world.context.settings.model_copy(update=given)
-        context = replace(open_context(settings), clock=world.clock)
+    with installation(world, folder) as context:
+        settings = context.settings
         work(context, world, 1)
         before = backup(context).taken
         counted = holds(context)
@@ -278,7 +284,7 @@ def test_one_goes_back_by_the_backup_of_before_an_upgrade(
                 headers={"content-type": "application/json", "accept": "application/json"},
                 body=kept | {"version": VERSION + 1},
             )
-        newer = Backups(context.es, context.names).take(_name(context.names, world.now), version=VERSION + 1).name
+        newer = Backups(context.es, context.names).take(backup_name(context.names, world.now), version=VERSION + 1).name
         with pytest.raises(StoreError, match="made by a newer newswatch"):
             open_context(settings)
         with pytest.raises(NewswatchError, match=f"{newer} was made by a newer newswatch"):
