@@ -38,6 +38,7 @@ from web.api.app import create_api
 from web.collector import Settling
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.feeds_out import pages as feed_out_pages
+from web.http_rules import HttpRules
 from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
 from web.render import STATIC
@@ -88,6 +89,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     app.mount(PATH_OF_API, api)
     app.mount(PATH_OF_TAXII, create_taxii(context))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(HttpRules, routes=app.router.routes)
     _add_error_pages(app, access, context)
     return app
 

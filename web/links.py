@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Final
 
 from elastic_transport import ApiError, TransportError
 from fastapi import FastAPI, Request
@@ -25,9 +27,15 @@ from newswatch.errors import ConfigError, NewswatchError, StoreError
 from newswatch.origin import came_from
 from store.articles import ArticleStore
 from web import shared_stories
+from web.http_rules import HttpRules
 from web.mail_page import short_page
 
 log = logging.getLogger(__name__)
+
+_NOT_FOUND: Final = "Not Found"
+"""What the server itself says of an address that no route has."""
+_NO_LINK: Final = "There is nothing at this address: perhaps it was cut when it was copied. Open it from the mail."
+_NOT_SO: Final = "Open the link in a browser, and press its button."
 
 
 def create_app(context: Callable[[], Context]) -> FastAPI:
@@ -77,8 +85,10 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
 
     @app.exception_handler(StarletteHTTPException)
     def refused(_: Request, error: StarletteHTTPException) -> HTMLResponse:
-        return short_page("This link can't be used", str(error.detail), status=error.status_code)
+        text = _NOT_SO if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else str(error.detail)
+        return short_page("This link can't be used", _NO_LINK if text == _NOT_FOUND else text, status=error.status_code)
 
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 

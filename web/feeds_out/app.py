@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from delivery.feeds_out import Addresses, NoSuchFeedError
 from jobs.context import Context
@@ -30,6 +31,7 @@ from web.budget import RateBudget
 from web.feeds_out import atom, json_feed
 from web.feeds_out.entries import Document
 from web.feeds_out.reading import Asked, read_feed
+from web.http_rules import HttpRules
 from web.problem_json import HEADERS, told_shortened
 
 EACH: Final = 60
@@ -83,7 +85,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
             answer.headers.setdefault(name, value)
         return answer
 
-    @app.api_route("/{token}/{form}", methods=["GET", "HEAD"])
+    @app.get("/{token}/{form}")
     def feed(request: Request, token: str, form: str, before: str = "", since: str = "", limit: str = "") -> Response:
         here = context()
         signed = Addresses(here.settings).read(token) if len(token) <= TOKEN_CHARS else None
@@ -101,6 +103,13 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
             return _told(asked, 400)
         return _answer(request, here, address, asked, form, horizons)
 
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _told("A feed is read by GET.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return _told("There is no such feed: perhaps its address was cut when it was copied.", error.status_code)
+
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 
