@@ -16,6 +16,7 @@ from ingest.dates import in_utc
 from newswatch.article import Article
 from newswatch.entry import Entry
 from newswatch.problems import Problem, reason_of
+from newswatch.texts import without_logins
 from store.elastic import bulk
 from store.elastic.compare_and_set import until_written
 from store.elastic.documents import Document, Hit, dump, stored
@@ -185,10 +186,10 @@ def _document(problem: Problem, now: datetime, *, first: str | None, count: int)
     document: Document = {
         "what": problem.kind,
         "id": problem.subject,
-        "url": problem.url,
+        "url": problem.url and without_logins(problem.url),
         "feed_id": problem.feed_id,
         "stage": problem.stage,
-        "reason": problem.reason,
+        "reason": without_logins(problem.reason),
         "at": now.isoformat(),
         "first_at": first or now.isoformat(),
         "count": count,
@@ -227,9 +228,9 @@ def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
     problem = Problem(
         _text(document["what"]),  # type: ignore[arg-type]  # another version's kinds are shown too
         _text(document.get("id", "")),
-        _text(document.get("reason", "")),
+        without_logins(_text(document.get("reason", ""))),
         _text(document.get("stage", "")),
-        _text(document["url"]) if document.get("url") else None,
+        without_logins(_text(document["url"])) if document.get("url") else None,
         _text(document["feed_id"]) if document.get("feed_id") else None,
         document.get("document"),
     )

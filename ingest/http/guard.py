@@ -31,7 +31,7 @@ _SPECIAL: Final = (
     IPv6Network("2001:db8::/32"),  # documentation (RFC 3849)
     IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
-"""Not public: by IANA's special-purpose registries, of which `ipaddress` lacks some, and by what clouds made of them."""
+"""Not public according to IANA's special-purpose registries, of which `ipaddress` lacks some, or inside of a cloud."""
 
 
 class ForbiddenAddressError(OSError):

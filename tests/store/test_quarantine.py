@@ -119,3 +119,13 @@ def test_a_problem_that_was_edited_to_nonsense_costs_only_itself(document: dict[
     (kept.problem.subject + kept.problem.reason + str(kept.problem.kind)).encode()
     assert kept.last_at.tzinfo
     assert kept.first_at <= kept.last_at
+
+
+def test_no_password_of_an_address_is_kept_with_a_problem(es: Elasticsearch, names: Names) -> None:
+    quarantine, address = Quarantine(es, names), "https://ann:pw@ledger.example/rss"
+    quarantine.note([Problem("feed", "ledger", f"{address} is no feed", "parse", address, "ledger")], now=NOW)
+    quarantine.refresh()
+    (kept,) = quarantine.listed(size=100).problems
+    assert kept.problem.url == "https://ledger.example/rss"
+    assert kept.problem.reason == "https://ledger.example/rss is no feed"
+    assert "pw" not in str(es.search(index=names.quarantine)["hits"]["hits"])

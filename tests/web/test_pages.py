@@ -36,7 +36,7 @@ from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
 from tests.broken_slice import broken_slice
-from tests.factories import NOW, a_source, an_article
+from tests.factories import NOW, a_feed, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import ALERTS, Page
@@ -765,6 +765,17 @@ def test_who_stopped_a_saved_search_by_mail_is_told(page: Page, client: TestClie
 
 
 # ── feeds and deliveries ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_feeds_password_is_shown_to_nobody_who_only_reads(page: Page, client: TestClient) -> None:
+    login, feeds = "ann:s3cret@", FeedStore(page.context.es, page.context.names)
+    feeds.sync([a_feed("sealed", url=f"https://{login}sealed.example/rss")])
+    feeds.sync([a_feed("sealed", url=f"https://{login}moved.example/rss")])
+    page.visitor.role = Role.ANALYST
+    shown = client.get("/news/feeds/sealed").text
+    assert "https://moved.example/rss" in shown
+    assert "s3cret" not in shown + client.get("/news/feeds").text
+    assert "sealed" not in client.get("/news/feeds?find=s3cret").text.partition("<table")[2], "nor can it be guessed"
 
 
 def test_a_feed_is_shown_and_polled_again(page: Page, client: TestClient) -> None:
