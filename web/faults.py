@@ -31,6 +31,7 @@ MOST_CHARS = 2_000
 """Of a sentence on the page; what is longer is cut, with "…"."""
 _STEPS: Mapping[int, str] = {
     400: "Correct what was typed and try again.",
+    401: "Log in to Airflow, and try again.",
     403: "Load the page again; if that doesn't help, ask the person who grants rights in Airflow.",
     404: "Look for it from the search, or from the list it stood in.",
     405: "Follow a link or a button of the page instead.",

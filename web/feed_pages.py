@@ -77,7 +77,6 @@ def _rank(state: str) -> int:
 
 
 def _fits(record: FeedRecord, find: str) -> bool:
-    text = (
-        f"{record.feed.id} {record.feed.title} {without_logins(record.state.url)} {record.feed.owner or ''}".casefold()
-    )
+    address = without_logins(record.state.url)  # what isn't shown must not be found out by searching for it
+    text = f"{record.feed.id} {record.feed.title} {address} {record.feed.owner or ''}".casefold()
     return all(word in text for word in find.casefold().split())

@@ -32,9 +32,10 @@ class HttpRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        heads, known = scope["method"] == "HEAD", _known(self._routes, scope)
-        asked = {**known, "method": "GET"} if heads and "HEAD" not in _methods(self._routes, known) else known
-        await self._app(asked, receive, _ruled(send, _methods(self._routes, known), without_body=heads))
+        known = _known(self._routes, scope)
+        methods = _methods(self._routes, known)
+        asked = {**known, "method": "GET"} if scope["method"] == "HEAD" and "HEAD" not in methods else known
+        await self._app(asked, receive, _ruled(send, methods))
 
 
 def _known(routes: Iterable[BaseRoute], scope: Scope) -> Scope:
@@ -57,16 +58,14 @@ def _methods(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
     return sorted({method for route in fitting for method in getattr(route, "methods", None) or ()})
 
 
-def _ruled(send: Send, methods: list[str], *, without_body: bool) -> Send:
-    """Sends an answer's beginning with all methods where one was not allowed, and of its body nothing to HEAD."""
+def _ruled(send: Send, methods: list[str]) -> Send:
+    """Sends an answer with all methods of the address where one was not allowed. HEAD gets no body from the server."""
     allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
 
     async def ruled(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == _NOT_ALLOWED and allowed:
             others = [(name, value) for name, value in message.get("headers", ()) if name.lower() != b"allow"]
             message = {**message, "headers": [*others, (b"allow", allowed.encode())]}
-        elif message["type"] == "http.response.body" and without_body:
-            message = {**message, "body": b""}
         await send(message)
 
     return ruled

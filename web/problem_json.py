@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
-from newswatch.errors import MissingIndexError, NewswatchError, QueryError
+from newswatch.errors import ConfigError, MissingIndexError, NewswatchError, QueryError
 from newswatch.origin import came_from
 from newswatch.texts import cut_short
 from newswatch.wording import worded
@@ -201,4 +201,9 @@ def _failed(request: Request, error: Exception) -> Response:
     if isinstance(cause, MissingIndexError):
         with suppress(NewswatchError, *REFUSALS):
             request.app.state.door.context().restore(cause.index)
-    return told(503, "unavailable", str(cause), "Try again in a minute.", headers={"Retry-After": "60"})
+    step = "Try again in a minute."
+    if isinstance(cause, ConfigError):  # it names a file of this machine, and who asks can't correct it
+        text, step = "newswatch's configuration can't be used.", f"{step} Who runs newswatch sees why in its log."
+    else:
+        text = str(cause)
+    return told(503, "unavailable", text, step, headers={"Retry-After": "60"})
