@@ -23,6 +23,7 @@ from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW, an_article
 from tests.newsstand import stock
 from web.budget import RateBudget
+from web.links import EACH as EACH_LINK
 from web.links import create_app
 from web.shared_stories import EACH
 
@@ -131,6 +132,17 @@ def test_a_link_works_with_what_a_mail_program_took_for_its_end(
     assert client.post(f"/{links.token(STOP)}{after}", follow_redirects=False).status_code == 200
     assert boxes.get(ANN).unsubscribed == ("ice", "snow")
     assert links.read_story(f"{links.story_token('s')}{after[:1]}").story_id == "s"
+
+
+def test_a_link_acts_so_often_a_minute_and_costs_no_other(client: TestClient, links: Links, context: Context) -> None:
+    for _ in range(EACH_LINK):
+        assert client.post(f"/{links.token(STOP)}").status_code == 200
+    refused = client.post(f"/{links.token(STOP)}")
+    assert (refused.status_code, refused.headers["retry-after"].isdigit()) == (429, True)
+    assert client.get(f"/{links.token(STOP)}").status_code == 200, "what scanners do is not counted"
+    assert client.post(f"/{links.token(replace(STOP, recipient='bob@reader.example'))}").status_code == 200
+    context.audit.refresh()
+    assert len(list(context.audit.all())) == EACH_LINK + 1
 
 
 def test_an_address_without_a_link_says_what_to_do(client: TestClient, links: Links) -> None:
