@@ -140,7 +140,8 @@ def test_the_links_in_mails_are_answered_without_a_log_in(server: Server) -> Non
 
 
 def test_permissions_stand_in_no_log_of_airflow(server: Server) -> None:
-    asked = ("/news/health?logged", f"{PATH}/s3cret", "/newswatch/feeds/s3cret/atom", "/newswatch/hub/feed/s3cret")
+    apps = (f"{PATH}/s3cret", "/newswatch/feeds/s3cret/atom", "/newswatch/hub/feed/s3cret")
+    asked = ("/news/health?logged", *apps, "/news/story/x?k=s3cret&a=1", "/news/story/x?a=1&k=s3cret")
     for path in reversed(asked):
         httpx.get(f"{server.url}{path}", timeout=60)
     deadline = time.monotonic() + 20
