@@ -221,6 +221,11 @@ def test_feedback_counts_once_for_each_reader_and_odd_bodies_are_refused(api: Ap
         answer = api.client.post("feedback", json=body)
         assert (answer.status_code, answer.json().get("parameter")) == (status, parameter), answer.text
     assert api.client.post("feedback", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    twice = b'{"saved_search": "nato", "story": "x", "relevant": true, "relevant": false}'
+    told = api.client.post("feedback", content=twice, headers={"Content-Type": "application/json"})
+    assert (told.status_code, told.json()["detail"]) == (400, "'relevant' is given twice.")
+    huge = b'{"saved_search": %s}' % (b"9" * 5_000)
+    assert api.client.post("feedback", content=huge, headers={"Content-Type": "application/json"}).status_code == 400
     assert api.client.post("feedback", content=b"a=1").status_code == 415
     large = api.client.post("feedback", content=b" " * 20_000, headers={"Content-Type": "application/json"})
     assert large.status_code == 413
