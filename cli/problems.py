@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from cli.output import AsJson, ago, emit_json, err, out, printable
+from cli.output import AsJson, ago, emit_json, err, out, printable, who
 from newswatch.errors import NewswatchError
 from newswatch.problems import REASON_CHARS, Problem, ProblemKind
 
@@ -138,8 +138,8 @@ def dismiss(
 
     here = open_context()
     quarantine = Quarantine(here.es, here.names)
-    unknown = [problem_id for problem_id in dict.fromkeys(problem_ids) if not quarantine.dismiss(problem_id)]
-    forgotten = len(set(problem_ids)) - len(unknown)
+    known = quarantine.forget(problem_ids, by=who(), now=here.clock())
+    unknown, forgotten = [one for one in dict.fromkeys(problem_ids) if one not in known], len(known)
     if forgotten:
         again = "they come back if they occur again" if forgotten > 1 else "it comes back if it occurs again"
         out.print(f"[green]forgotten[/] {forgotten}; {again}.")

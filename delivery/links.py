@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -28,6 +29,7 @@ a login."""
 STORY_KEY: Final = "k"
 """Parameter of links to the News page: the token that opens the story's page for a reader without an account."""
 MAX_AGE_S = 180 * 86_400
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]*")
 _SIGNED_FOR_S: Final = 600.0
 """How long all mails on a story have the same link to it; it may end so much earlier."""
 Action = Literal["unsubscribe", "subscribe", "relevant", "not-relevant", "mute", "unmute", "ack", "confirm"]
@@ -85,7 +87,7 @@ class Links:
             LinkError: its signature is invalid, or older than half a year.
         """
         try:
-            action, *rest = self._signer.loads(token, max_age=MAX_AGE_S)
+            action, *rest = self._signer.loads(_alone(token), max_age=MAX_AGE_S)
         except SignatureExpired as error:
             raise LinkError("This link has expired: use a link in a newer mail.") from error
         except BadData as error:
@@ -118,12 +120,17 @@ class Links:
             raise LinkError("Stories are open only to people with an account here.")
         try:
             most = self._story_age.total_seconds()
-            story_id, signed = self._story_signer.loads(token, max_age=int(most), return_timestamp=True)
+            story_id, signed = self._story_signer.loads(_alone(token), max_age=int(most), return_timestamp=True)
         except SignatureExpired as error:
             raise LinkError(f"This link was open for {self._story_age.days} days, which are over.") from error
         except BadData as error:
             raise LinkError("This link is not valid: perhaps it was cut when it was copied.") from error
         return SharedStory(str(story_id), signed + self._story_age)
+
+
+def _alone(token: str) -> str:
+    """The token without what a mail program took for its end: a bracket, a full stop, a blank. It has none itself."""
+    return _TOKEN.match(token)[0].rstrip(".")  # type: ignore[index]  # it matches the empty text too
 
 
 def signing_keys(settings: Settings) -> list[str]:

@@ -39,6 +39,26 @@ class GivenError(ValueError):
     """The article can't be used; the text names the field and why."""
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of its keys and values, as `object_pairs_hook` of `json.loads`.
+
+    Raises:
+        GivenError: it has a key twice; one of the two would be dropped in silence.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise GivenError(f"{next(k for n, (k, _) in enumerate(pairs) if k in dict(pairs[:n]))[:60]!r} is given twice")
+    return found
+
+
+def once_or_error(pairs: list[tuple[str, Any]]) -> dict[str, Any] | GivenError:
+    """The same, with the error in the object's place: it costs that article, not the others of the request."""
+    try:
+        return once(pairs)
+    except GivenError as error:
+        return error
+
+
 def _time(value: Any) -> Any:
     """A time as RFC 3339 writes it, with its zone; pydantic alone would take a number, or a time without one."""
     if isinstance(value, datetime) and value.tzinfo:
@@ -178,6 +198,8 @@ def pushed(data: Any, source: Source, *, now: datetime) -> Article:
 
 
 def _validated(kind: type[Any], data: Any) -> Any:
+    if isinstance(data, GivenError):
+        raise data
     if not isinstance(data, Mapping):
         raise GivenError("an article is a JSON object")
     try:

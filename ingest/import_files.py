@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from warcio.archiveiterator import ArchiveIterator
 from warcio.bufferedreaders import ChunkedDataReader
@@ -24,7 +24,7 @@ from warcio.recordloader import ArcWarcRecord
 from ingest.addresses import domain_of, is_address
 from ingest.archive import FEED
 from ingest.assemble import assemble
-from ingest.given import IMPORTED, GivenError, imported
+from ingest.given import IMPORTED, GivenError, imported, once
 from ingest.pages.extract import MAX_BYTES, extract, extractor_version
 from ingest.unpack import NotUnpackedError, Unpacking
 from newswatch.article import Article
@@ -122,7 +122,7 @@ def _of_line(line: bytes, place: int, number: int, now: datetime) -> Item:
     if not line.strip():
         return Item(place, name, number)
     try:
-        data = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), object_pairs_hook=_once)
+        data = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), object_pairs_hook=once)
         article = imported(data, now=now)
         return Item(place, name, number, article, data["url"])
     except UnicodeDecodeError as error:
@@ -133,13 +133,6 @@ def _of_line(line: bytes, place: int, number: int, now: datetime) -> Item:
         return Item(place, name, number, fault=str(error))
     except Exception as error:  # too deep, a number of a million digits, a fault of ours: it costs this line
         return Item(place, name, number, fault=reason_of(error))
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise GivenError(f"{next(k for n, (k, _) in enumerate(pairs) if k in dict(pairs[:n]))[:60]!r} is given twice")
-    return found
 
 
 # ── WARC ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

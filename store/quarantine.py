@@ -5,6 +5,7 @@ The index has one document per problem with a counter, so that a feed that is re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from ingest.dates import in_utc
 from newswatch.article import Article
 from newswatch.entry import Entry
 from newswatch.problems import Problem, reason_of
+from newswatch.texts import without_logins
+from store.audit import AuditLog, Deed, digest
 from store.elastic import bulk
 from store.elastic.compare_and_set import until_written
 from store.elastic.documents import Document, Hit, dump, stored
@@ -26,6 +29,8 @@ PER_FEED = 20
 """Entries of one feed that one call of `note` keeps individually; one more problem counts the rest."""
 _SETTLED = 1_000
 """Problems of a stage that one call of `settle` checks; the next run checks the rest."""
+_LARGE = ("document",)
+"""Fields that are read for one problem at a time only."""
 _UNREADABLE = (ValueError, TypeError, KeyError, OverflowError, AttributeError)
 """What reading a document with invalid fields may raise."""
 FAILED_IN_MATCHING: dict[str, Any] = {"bool": {"filter": [{"term": {"what": "search"}}, {"term": {"stage": "match"}}]}}
@@ -63,7 +68,7 @@ class Quarantine:
     """The quarantine of one installation."""
 
     def __init__(self, es: Elasticsearch, names: Names) -> None:
-        self._es, self._index = es, names.quarantine
+        self._es, self._index, self._audit = es, names.quarantine, AuditLog(es, names)
 
     def note(self, problems: Iterable[Problem], *, now: datetime) -> None:
         """Store the problems; the counter of one that is stored already is incremented.
@@ -147,12 +152,31 @@ class Quarantine:
         answer = self._es.options(ignore_status=404).delete(index=self._index, id=problem_id, refresh=True)
         return bool(answer.get("result") == "deleted")
 
-    def dismiss_all(self, problem_ids: Iterable[str]) -> int:
-        """Delete several problems; how many of them existed."""
+    def forget(self, problem_ids: Iterable[str], *, by: str, now: datetime) -> tuple[str, ...]:
+        """Delete problems, and the documents kept with them, on a user's behalf; the ids of those that existed.
+
+        Raises:
+            StoreError: that can't be recorded in the audit log; they stay.
+        """
+        there = {str(hit["_id"]): hit["_source"] for hit in get_hits(self._es, self._index, problem_ids, but=_LARGE)}
+        if not there:
+            return ()
+        return self._audit.change(_deed(by, there), lambda: self._deleted(there), now=now)
+
+    def _deleted(self, problem_ids: Iterable[str]) -> tuple[str, ...]:
         es = self._es.options(ignore_status=404)
-        answers = [es.delete(index=self._index, id=problem_id) for problem_id in problem_ids]
+        for problem_id in problem_ids:
+            es.delete(index=self._index, id=problem_id)
         self.refresh()
-        return sum(answer.get("result") == "deleted" for answer in answers)
+        return tuple(problem_ids)
+
+
+def _deed(by: str, there: Mapping[str, Document]) -> Deed:
+    """What the audit log says of it: how many of which kind. Subjects may be addresses, so they are left out."""
+    kinds = Counter(_text(one.get("what", "")) for one in there.values())
+    told = ", ".join(f"{count} × {kind}" for kind, count in sorted(kinds.items()))
+    subject = next(iter(there)) if len(there) == 1 else f"{len(there)} problems"
+    return Deed(by, "problems dismissed", subject, before=digest(sorted(there)), details=told)
 
 
 def article_problem(article: Article, reason: str, *, stage: str = "index") -> Problem:
@@ -185,10 +209,10 @@ def _document(problem: Problem, now: datetime, *, first: str | None, count: int)
     document: Document = {
         "what": problem.kind,
         "id": problem.subject,
-        "url": problem.url,
+        "url": problem.url and without_logins(problem.url),
         "feed_id": problem.feed_id,
         "stage": problem.stage,
-        "reason": problem.reason,
+        "reason": without_logins(problem.reason),
         "at": now.isoformat(),
         "first_at": first or now.isoformat(),
         "count": count,
@@ -227,9 +251,9 @@ def _read(problem_id: str, document: Mapping[str, Any]) -> Kept:
     problem = Problem(
         _text(document["what"]),  # type: ignore[arg-type]  # another version's kinds are shown too
         _text(document.get("id", "")),
-        _text(document.get("reason", "")),
+        without_logins(_text(document.get("reason", ""))),
         _text(document.get("stage", "")),
-        _text(document["url"]) if document.get("url") else None,
+        without_logins(_text(document["url"])) if document.get("url") else None,
         _text(document["feed_id"]) if document.get("feed_id") else None,
         document.get("document"),
     )

@@ -38,13 +38,20 @@ from web.api.app import create_api
 from web.collector import Settling
 from web.faults import Fault, fault_page, faults_of, phrase, told, wants_json
 from web.feeds_out import pages as feed_out_pages
+from web.http_rules import HttpRules
 from web.mail_page import page
 from web.pulse_now import PulseNow, Read, read_now
-from web.render import STATIC
-from web.security import Access, form_of, protect, shell_of
+from web.render import STATIC, render
+from web.security import TOKEN_FIELD, Access, StaleFormError, form_of, protect, shell_of
 from web.taxii.app import PATH as PATH_OF_TAXII
 from web.taxii.app import create_taxii
 
+LOGGED_OUT = (
+    "You are logged out, so nothing was changed. Log in in another tab and come back to this one; then go back one "
+    "page, where what you typed still is, and send it again."
+)
+"""In place of a log-in page, from which there is no way back to a form that was sent."""
+TOO_LONG = "This form was open for more than twelve hours, so nothing was changed."
 NO_PAGE = "There is no page at this address."
 """What the server itself says of an address that no route has: "Not Found"."""
 
@@ -88,6 +95,7 @@ def create_app(context: Callable[[], Context], access: Access, *, read: Read = r
     app.mount(PATH_OF_API, api)
     app.mount(PATH_OF_TAXII, create_taxii(context))
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(HttpRules, routes=app.router.routes)
     _add_error_pages(app, access, context)
     return app
 
@@ -120,8 +128,20 @@ def _add_error_pages(app: FastAPI, access: Access, context: Callable[[], Context
                 return _needs_account(access.login_url(str(request.url)))
         if error.status_code == HTTPStatus.UNAUTHORIZED and _is_for_people(request):
             return RedirectResponse(access.login_url(str(request.url)), 303)
+        if error.status_code == HTTPStatus.UNAUTHORIZED and request.method == "POST":
+            return told(request, Fault(error.status_code, "Logged out", LOGGED_OUT), error.headers)
         text = NO_PAGE if error.detail == phrase(HTTPStatus.NOT_FOUND) else str(error.detail)
         return told(request, Fault(error.status_code, phrase(error.status_code), text), error.headers)
+
+    @app.exception_handler(StaleFormError)
+    def stale(request: Request, error: StaleFormError) -> Response:
+        if wants_json(request):
+            return told(request, Fault(403, phrase(403), TOO_LONG))
+        fields = [(name, value) for name, value in error.form.multi_items() if name != TOKEN_FIELD]
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        page = render(request, "form_again.html.j2", 403, text=TOO_LONG, action=path, fields=fields)
+        page.headers["Cache-Control"] = "no-store"  # it holds what was typed
+        return page
 
     @app.exception_handler(RequestValidationError)
     def misread(request: Request, error: RequestValidationError) -> Response:

@@ -6,7 +6,6 @@ Whoever asks for JSON gets the same as JSON.
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 
 from alerts.definitions import UsageError
 from newswatch.errors import ConfigError, NewswatchError, QueryError, StoreError
-from newswatch.texts import cut_short
+from newswatch.texts import cut_short, without_logins
 from newswatch.wording import worded
 from search.asking import SlowSearchError
 from search.limits import shown
@@ -30,10 +29,9 @@ log = logging.getLogger(__name__)
 
 MOST_CHARS = 2_000
 """Of a sentence on the page; what is longer is cut, with "…"."""
-_USER = re.compile(r"(?<=://)[^/\s@]+@")
-"""User and password in an address."""
 _STEPS: Mapping[int, str] = {
     400: "Correct what was typed and try again.",
+    401: "Log in to Airflow, and try again.",
     403: "Load the page again; if that doesn't help, ask the person who grants rights in Airflow.",
     404: "Look for it from the search, or from the list it stood in.",
     405: "Follow a link or a button of the page instead.",
@@ -138,7 +136,7 @@ def faults_of(error: RequestValidationError) -> str:
 
 def told(request: Request, fault: Fault, headers: Mapping[str, str] | None = None) -> Response:
     """The fault as a page, or as JSON where that was asked for."""
-    text = cut_short(_USER.sub("", fault.text), MOST_CHARS)
+    text = cut_short(without_logins(fault.text), MOST_CHARS)
     values: dict[str, Any] = asdict(fault) | {"text": text, "step": fault.step}
     if wants_json(request):
         return JSONResponse(values, fault.status, headers=dict(headers or {}))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ingest.polling.fast import pace
+from newswatch.texts import without_logins
 from store.feed_history import read_history, retry
 from store.feeds import FeedRecord, FeedStore
 from web.charts import bars
@@ -76,5 +77,6 @@ def _rank(state: str) -> int:
 
 
 def _fits(record: FeedRecord, find: str) -> bool:
-    text = f"{record.feed.id} {record.feed.title} {record.state.url} {record.feed.owner or ''}".casefold()
+    address = without_logins(record.state.url)  # what isn't shown must not be found out by searching for it
+    text = f"{record.feed.id} {record.feed.title} {address} {record.feed.owner or ''}".casefold()
     return all(word in text for word in find.casefold().split())

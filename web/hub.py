@@ -26,6 +26,7 @@ from newswatch.errors import NewswatchError
 from newswatch.texts import cut_short
 from store.hubs import HubStore, Push
 from web.budget import RateBudget
+from web.http_rules import HttpRules
 
 EACH: Final = 120
 OVERALL: Final = 1_200
@@ -83,6 +84,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
         signature, kind = (request.headers.get(name, "") for name in ("x-hub-signature", "content-type"))
         return await run_in_threadpool(_taken, here, subscription, body, signature, kind)
 
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 

@@ -5,14 +5,13 @@ import time
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails, PoolDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
-from fastapi import FastAPI
 
 from dags.connections import airflow_settings
 from jobs.context import Context, open_context
 from web import app, hub, links
-from web.feeds_out.app import Unlogged
 from web.feeds_out.app import create_app as create_feeds
 from web.security import Access, Role
+from web.unlogged import KeyUnlogged, Unlogged
 
 _SHOWN_BY, _CHANGED_BY, _POOL = "poll_feeds", "match_alerts", "default_pool"
 """Who may see the DAG that brings the articles is an analyst; who may edit the one that mails, an editor; who may also
@@ -87,14 +86,14 @@ def access() -> Access:
     )
 
 
-def news() -> FastAPI:
+def news() -> KeyUnlogged:
     """The News page behind Airflow's own log-in and roles."""
-    return app.create_app(_context, access())
+    return KeyUnlogged(app.create_app(_context, access()))
 
 
-def mail_links() -> FastAPI:
+def mail_links() -> Unlogged:
     """The links in mails: their signature alone admits."""
-    return links.create_app(_context)
+    return Unlogged(links.create_app(_context))
 
 
 def feeds_out() -> Unlogged:
@@ -102,6 +101,6 @@ def feeds_out() -> Unlogged:
     return Unlogged(create_feeds(_context))
 
 
-def hubs() -> FastAPI:
+def hubs() -> Unlogged:
     """What hubs push: the secret address and signature alone admit."""
-    return hub.create_app(_context)
+    return Unlogged(hub.create_app(_context))

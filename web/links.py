@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Final
 
 from elastic_transport import ApiError, TransportError
 from fastapi import FastAPI, Request
@@ -25,14 +27,26 @@ from newswatch.errors import ConfigError, NewswatchError, StoreError
 from newswatch.origin import came_from
 from store.articles import ArticleStore
 from web import shared_stories
-from web.mail_page import short_page
+from web.budget import RateBudget
+from web.http_rules import HttpRules
+from web.mail_page import short_page, too_many
 
 log = logging.getLogger(__name__)
+
+EACH: Final = 20
+OVERALL: Final = 1_200
+"""Maximum actions a minute by one link, and by all: each is written, and stays in the audit log for years."""
+_NOT_FOUND: Final = "Not Found"
+"""What the server itself says of an address that no route has."""
+_NO_LINK: Final = "There is nothing at this address: perhaps it was cut when it was copied. Open it from the mail."
+_NOT_SO: Final = "Open the link in a browser, and press its button."
 
 
 def create_app(context: Callable[[], Context]) -> FastAPI:
     """The app; `context` is called for each request that changes something and for the key, and may cache."""
     app = FastAPI(title="newswatch mail links", docs_url=None, redoc_url=None, openapi_url=None)
+
+    budget = RateBudget(EACH, OVERALL)
 
     def links() -> Links:
         return Links(context().settings)
@@ -47,6 +61,8 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
     @app.post("/{token}")
     def act(token: str) -> HTMLResponse:
         link = links().read(token)
+        if wait := budget.wait_s(f"{link.recipient} {link.action} {link.saved_search_ids} {link.story_id}"):
+            return too_many(wait)
         here = context()
         apply_link(here.es, here.names, link, here.clock())
         undo = UNDO.get(link.action)
@@ -77,8 +93,10 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
 
     @app.exception_handler(StarletteHTTPException)
     def refused(_: Request, error: StarletteHTTPException) -> HTMLResponse:
-        return short_page("This link can't be used", str(error.detail), status=error.status_code)
+        text = _NOT_SO if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else str(error.detail)
+        return short_page("This link can't be used", _NO_LINK if text == _NOT_FOUND else text, status=error.status_code)
 
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 

@@ -30,6 +30,13 @@ def short_page(title: str, text: str, token: str = "", button: str = "", *, stat
     return page("link.html.j2", status=status, title=title, text=text, token=token, button=button)
 
 
+def too_many(wait_s: int) -> HTMLResponse:
+    """The page for who asks too often, which says when to come again."""
+    answer = short_page("Too many requests", f"Please try again in {wait_s} seconds.", status=429)
+    answer.headers["Retry-After"] = str(wait_s)
+    return answer
+
+
 @cache
 def _environment() -> Environment:
     return Environment(

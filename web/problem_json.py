@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from jobs.context import Context
-from newswatch.errors import MissingIndexError, NewswatchError, QueryError
+from newswatch.errors import ConfigError, MissingIndexError, NewswatchError, QueryError
 from newswatch.origin import came_from
 from newswatch.texts import cut_short
 from newswatch.wording import worded
@@ -28,6 +28,7 @@ from search.limits import shown
 from store.elastic.faults import REFUSALS, index_error, our_error
 from web.budget import RateBudget
 from web.faults import phrase
+from web.http_rules import HttpRules
 
 TYPE: Final = "application/problem+json"
 HEADERS: Final = {
@@ -48,6 +49,11 @@ _ALL_REFUSALS: Final = 30_000
 _IPV6_BITS: Final = 64
 _MOST_CHARS: Final = 1_000
 _MOST_FAULTS: Final = 20
+_STEPS: Final = {
+    404: "The OpenAPI description lists every address.",
+    405: "Use a method that the header Allow names.",
+}
+"""What to do about what the server itself refuses."""
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +115,7 @@ def machine_app(context: Callable[[], Context], routers: Iterable[APIRouter], *,
     # Not by `include_router`, which makes each route once more: a third of the time in which the web server starts.
     for router in routers:
         app.router.routes.extend(router.routes)
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 
@@ -161,7 +168,7 @@ def _add_handlers(app: FastAPI) -> None:
         is_known = error.status_code != HTTPStatus.NOT_FOUND or error.detail != HTTPStatus.NOT_FOUND.phrase
         name = phrase(error.status_code).lower().replace(" ", "-")
         detail = str(error.detail) if is_known else "There is nothing at this address."
-        return told(error.status_code, name, detail, headers=error.headers)
+        return told(error.status_code, name, detail, _STEPS.get(error.status_code, ""), headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     def misread(_: Request, error: RequestValidationError) -> Response:
@@ -194,4 +201,9 @@ def _failed(request: Request, error: Exception) -> Response:
     if isinstance(cause, MissingIndexError):
         with suppress(NewswatchError, *REFUSALS):
             request.app.state.door.context().restore(cause.index)
-    return told(503, "unavailable", str(cause), "Try again in a minute.", headers={"Retry-After": "60"})
+    step = "Try again in a minute."
+    if isinstance(cause, ConfigError):  # it names a file of this machine, and who asks can't correct it
+        text, step = "newswatch's configuration can't be used.", f"{step} Who runs newswatch sees why in its log."
+    else:
+        text = str(cause)
+    return told(503, "unavailable", text, step, headers={"Retry-After": "60"})

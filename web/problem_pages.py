@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from jobs.context import Context
 from newswatch.problems import KINDS, Problem
 from search.query import MAX_WINDOW
 from store.quarantine import LONG_AGO, Kept, Quarantine
 from web.render import pages, render
-from web.security import Here, Posted
+from web.security import Form, Here, Posted, UserName
 
 PAGE = 50
 LISTED_REASON = 400
@@ -101,19 +102,21 @@ def download(here: Here, problem_id: ProblemId) -> Response:
 
 
 @changes.post("/problems/dismiss")
-def dismiss_shown(request: Request, here: Here, form: Posted) -> Response:
+def dismiss_shown(request: Request, here: Here, user: UserName, form: Posted) -> Response:
     """Forget the problems whose ids the form has, those of one page."""
     ids = [str(one) for one in request.state.form.getlist("id")][:PAGE]
-    return _dismissed(request, form.text("back"), Quarantine(here.es, here.names).dismiss_all(ids))
+    return _dismissed(request, here, user, form, ids)
 
 
 @changes.post("/problems/{problem_id}/dismiss")
-def dismiss(request: Request, here: Here, form: Posted, problem_id: ProblemId) -> Response:
-    return _dismissed(request, form.text("back"), int(Quarantine(here.es, here.names).dismiss(problem_id)))
+def dismiss(request: Request, here: Here, user: UserName, form: Posted, problem_id: ProblemId) -> Response:
+    return _dismissed(request, here, user, form, [problem_id])
 
 
-def _dismissed(request: Request, kind: str, count: int) -> Response:
+def _dismissed(request: Request, here: Context, user: str, form: Form, problem_ids: list[str]) -> Response:
+    count = len(Quarantine(here.es, here.names).forget(problem_ids, by=user, now=here.clock()))
     request.state.pulse.forget()
+    kind = form.text("back")
     asked = urlencode({"kind": kind, "done": count} if kind in KINDS else {"done": count})
     return RedirectResponse(f"{request.scope.get('root_path', '')}/problems?{asked}", 303)
 

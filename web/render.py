@@ -27,7 +27,7 @@ from newswatch.clock import local_time
 from newswatch.languages import direction
 from newswatch.names_in_english import country, language
 from newswatch.reliability import GRADES, LEAST, meant
-from newswatch.texts import grouped
+from newswatch.texts import grouped, without_logins
 from newswatch.topics import Topics
 from search.editing import with_value, written
 from search.facets import FacetValue
@@ -73,6 +73,7 @@ def environment() -> Environment:
         "duration": duration,
         "since": since,
         "with_code": with_code,
+        "without_logins": without_logins,
         "timed": timed,
         "zone": zones.named,
     }

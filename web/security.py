@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -130,18 +131,28 @@ def new_token(context: Context, user: str) -> str:
     return _signer(context).dumps(user)
 
 
-def check_token(context: Context, user: str, token: str) -> None:
-    """Refuse a form that was not made for this user, or too long ago.
+class StaleFormError(Exception):
+    """A form of ours that was made for the user who sends it, but too long ago: he is asked whether he means it."""
+
+    def __init__(self, form: FormData) -> None:
+        super().__init__("This form was open for too long.")
+        self.form = form
+
+
+def is_fresh(context: Context, user: str, token: str) -> bool:
+    """Whether a form of ours that was made for this user is young enough to be acted on.
 
     Raises:
-        HTTPException: 403, with a sentence for the user.
+        HTTPException: 403, with a sentence for the user: it was made by nobody, or for somebody else.
     """
     try:
-        owner = _signer(context).loads(token, max_age=TOKEN_AGE_S)
+        owner, signed = _signer(context).loads(token, return_timestamp=True)
     except BadData as error:
-        raise HTTPException(403, "This form has expired: go back, load the page again and repeat it.") from error
+        raise HTTPException(403, "This form can't be verified: go back, load the page again and repeat it.") from error
     if owner != user:
         raise HTTPException(403, "This form was made for somebody else: load the page again.")
+    age: timedelta = utc_now() - signed
+    return age <= timedelta(seconds=TOKEN_AGE_S)
 
 
 def _signer(context: Context) -> URLSafeTimedSerializer:
@@ -197,7 +208,8 @@ def form_of(allowed: Dependency, shell: Dependency) -> Dependency:
             raise HTTPException(403, "This request came from another site and was not carried out.")
         found = await read_form(request)
         token = found.get(TOKEN_FIELD)
-        check_token(request.state.context, request.state.user_name, token if isinstance(token, str) else "")
+        if not is_fresh(request.state.context, request.state.user_name, token if isinstance(token, str) else ""):
+            raise StaleFormError(found)
         request.state.form = found
 
     return form

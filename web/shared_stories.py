@@ -26,7 +26,7 @@ from newswatch.article import Article
 from newswatch.topics import Topics
 from search.story_view import StoryReports, published, read_story
 from web.budget import RateBudget
-from web.mail_page import page, short_page
+from web.mail_page import page, too_many
 
 SHOWN: Final = 60
 """Maximum articles on the page; the others are counted."""
@@ -65,9 +65,7 @@ def routes(context: Callable[[], Context], links: Callable[[], Links]) -> APIRou
     def story(token: str) -> HTMLResponse:
         shared = links().read_story(token)
         if wait := budget.wait_s(shared.story_id):
-            answer = short_page("Too many requests", f"Please try again in {wait} seconds.", status=429)
-            answer.headers["Retry-After"] = str(wait)
-            return answer
+            return too_many(wait)
         here = context()
         found = read_story(here.es, here.names, shared.story_id)
         if found is None:

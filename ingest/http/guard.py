@@ -24,12 +24,14 @@ _V4_TRANSLATED: Final = IPv6Network("::ffff:0:0:0/96")
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 """All addresses that IANA has assigned to the public Internet (RFC 4291, 2.4)."""
 _SPECIAL: Final = (
+    IPv4Network("192.0.0.0/24"),  # protocol assignments (RFC 6890); Oracle's cloud answers for its metadata there
     IPv4Network("192.88.99.0/24"),  # relays of 6to4, withdrawn (RFC 7526)
+    IPv4Network("168.63.129.16/32"),  # public by its number, but Azure's platform inside of each virtual machine
     IPv6Network("2001::/23"),  # protocol assignments, including Teredo (RFC 2928, RFC 4380)
     IPv6Network("2001:db8::/32"),  # documentation (RFC 3849)
     IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
-"""Not public according to IANA's special-purpose registries; `ipaddress` lacks some of them."""
+"""Not public according to IANA's special-purpose registries, of which `ipaddress` lacks some, or inside of a cloud."""
 
 
 class ForbiddenAddressError(OSError):

@@ -9,6 +9,7 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from newswatch.problems import Problem
+from store.audit import AuditLog
 from store.names import Names
 from store.quarantine import PER_FEED, Quarantine, _kept
 from tests.factories import NOW
@@ -69,7 +70,8 @@ def test_a_list_counts_the_kinds_and_leaves_documents_out(es: Elasticsearch, nam
     assert kept
     assert kept.problem.document == {"a": 1}
     assert quarantine.get("none") is None
-    assert quarantine.dismiss_all([kept.id, "none", quarantine.listed(size=100).problems[0].id]) == 2
+    ids = [kept.id, "none", quarantine.listed(size=100).problems[0].id]
+    assert set(quarantine.forget(ids, by="ann", now=NOW)) == {ids[0], ids[2]}
     assert quarantine.listed().total == 2
 
 
@@ -119,3 +121,29 @@ def test_a_problem_that_was_edited_to_nonsense_costs_only_itself(document: dict[
     (kept.problem.subject + kept.problem.reason + str(kept.problem.kind)).encode()
     assert kept.last_at.tzinfo
     assert kept.first_at <= kept.last_at
+
+
+def test_no_password_of_an_address_is_kept_with_a_problem(es: Elasticsearch, names: Names) -> None:
+    quarantine, address = Quarantine(es, names), "https://ann:pw@ledger.example/rss"
+    quarantine.note([Problem("feed", "ledger", f"{address} is no feed", "parse", address, "ledger")], now=NOW)
+    quarantine.refresh()
+    (kept,) = quarantine.listed(size=100).problems
+    assert kept.problem.url == "https://ledger.example/rss"
+    assert kept.problem.reason == "https://ledger.example/rss is no feed"
+    assert "pw" not in str(es.search(index=names.quarantine)["hits"]["hits"])
+
+
+def test_who_forgets_problems_is_in_the_audit_log_without_their_subjects(es: Elasticsearch, names: Names) -> None:
+    quarantine, log = Quarantine(es, names), AuditLog(es, names)
+    problems = [Problem("recipient", "ann@b.example", "bounced"), *(Problem("entry", f"e{n}", "bad") for n in range(2))]
+    quarantine.note(problems, now=NOW)
+    assert quarantine.forget([problems[0].id], by="ann", now=NOW) == (problems[0].id,)
+    quarantine.forget([one.id for one in problems], by="bob (command line)", now=NOW)
+    assert quarantine.forget(["none", problems[0].id], by="ann", now=NOW) == (), "nothing was there, so nothing is said"
+    log.refresh()
+    told = [(record.who, record.what, record.subject, record.details) for record in log.all()]
+    assert told == [
+        ("ann", "problems dismissed", problems[0].id, "1 × recipient"),
+        ("bob (command line)", "problems dismissed", "2 problems", "2 × entry"),
+    ]
+    assert "ann@b.example" not in str(list(log.all()))

@@ -47,6 +47,7 @@ class Server:
 
     url: str
     passwords: Mapping[str, str]
+    log: Path
 
     def client(self, user: str) -> httpx.Client:
         """A client that is logged in."""
@@ -80,7 +81,7 @@ def server(es: Elasticsearch, elasticsearch_url: str, tmp_path_factory: pytest.T
     try:
         await_server(process, url, folder / "airflow.log")
         passwords = json.loads(Path(env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
-        yield Server(url, passwords)
+        yield Server(url, passwords, folder / "airflow.log")
     finally:
         process.terminate()
         process.wait(30)
@@ -135,6 +136,19 @@ def test_the_links_in_mails_are_answered_without_a_log_in(server: Server) -> Non
     answer = httpx.get(f"{server.url}{PATH}/forged", timeout=60)
     assert answer.status_code == 400
     assert "can't be used" in answer.text.replace("&#39;", "'")
+    assert httpx.head(f"{server.url}{PATH}/forged", timeout=60).status_code == 400
+
+
+def test_permissions_stand_in_no_log_of_airflow(server: Server) -> None:
+    apps = (f"{PATH}/s3cret", "/newswatch/feeds/s3cret/atom", "/newswatch/hub/feed/s3cret")
+    asked = ("/news/health?logged", *apps, "/news/story/x?k=s3cret&a=1", "/news/story/x?a=1&k=s3cret")
+    for path in reversed(asked):
+        httpx.get(f"{server.url}{path}", timeout=60)
+    deadline = time.monotonic() + 20
+    while "/news/health" not in (log := server.log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "/news/health" in log, "requests are logged"
+    assert "s3cret" not in log
 
 
 def test_a_probe_needs_no_log_in(server: Server) -> None:

@@ -184,7 +184,8 @@ def test_what_can_not_be_is_told_as_a_problem_that_names_the_parameter(api: Api)
 def test_answers_have_etags_and_none_is_for_other_sites_or_caches(api: Api) -> None:
     first = api.client.get("articles", params={"limit": 3})
     etag = first.headers["etag"]
-    for named in (etag, f'"other", W/{etag}', "*"):
+    compressed = (f'{etag[:-1]}-gzip"', f'W/{etag[:-1]}-br"')
+    for named in (etag, f'"other", W/{etag}', "*", *compressed):
         again = api.client.get("articles", params={"limit": 3}, headers={"If-None-Match": named})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
     assert api.client.get("articles", params={"limit": 3}, headers={"If-None-Match": '"x"'}).status_code == 200
@@ -220,6 +221,11 @@ def test_feedback_counts_once_for_each_reader_and_odd_bodies_are_refused(api: Ap
         answer = api.client.post("feedback", json=body)
         assert (answer.status_code, answer.json().get("parameter")) == (status, parameter), answer.text
     assert api.client.post("feedback", content=b"{", headers={"Content-Type": "application/json"}).status_code == 400
+    twice = b'{"saved_search": "nato", "story": "x", "relevant": true, "relevant": false}'
+    told = api.client.post("feedback", content=twice, headers={"Content-Type": "application/json"})
+    assert (told.status_code, told.json()["detail"]) == (400, "'relevant' is given twice.")
+    huge = b'{"saved_search": %s}' % (b"9" * 5_000)
+    assert api.client.post("feedback", content=huge, headers={"Content-Type": "application/json"}).status_code == 400
     assert api.client.post("feedback", content=b"a=1").status_code == 415
     large = api.client.post("feedback", content=b" " * 20_000, headers={"Content-Type": "application/json"})
     assert large.status_code == 413

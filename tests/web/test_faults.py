@@ -101,3 +101,14 @@ def test_who_asks_for_json_gets_json(name: str) -> None:
     assert found["status"] == status
     assert found["step"]
     assert "s3cret" not in answer.text
+
+
+def test_a_program_is_not_told_which_file_of_the_configuration_is_wrong() -> None:
+    def context() -> NoReturn:
+        raise ConfigError("/etc/newswatch/taxonomy.yaml", 3, "is wrong")
+
+    client = TestClient(create_app(context, Visitor().access()), raise_server_exceptions=False)
+    answer = client.get("/api/v1/me", headers={"Authorization": f"Bearer nwk_{'a' * 16}_{'b' * 43}"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "taxonomy.yaml" not in answer.text
+    assert "configuration can't be used" in answer.json()["detail"]

@@ -33,9 +33,9 @@ from transforms.fingerprint import text_hash
 from web import plugin
 from web.app import create_app
 from web.feeds_out import app as feeds_app
-from web.feeds_out.app import Unlogged
 from web.feeds_out.app import create_app as create_feeds
 from web.security import Role
+from web.unlogged import Unlogged
 
 pytestmark = pytest.mark.slow
 

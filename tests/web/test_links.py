@@ -23,6 +23,7 @@ from tests.alerts.press import Press, a_search, a_story
 from tests.factories import NOW, an_article
 from tests.newsstand import stock
 from web.budget import RateBudget
+from web.links import EACH as EACH_LINK
 from web.links import create_app
 from web.shared_stories import EACH
 
@@ -58,7 +59,7 @@ def test_get_asks_and_changes_nothing(client: TestClient, links: Links, boxes: M
     assert "Stop these mails?" in page.text
     assert "ice, snow" in page.text
     assert 'method="post"' in page.text
-    assert client.head(f"/{links.token(STOP)}").status_code == 405
+    assert client.head(f"/{links.token(STOP)}").status_code == 200
     assert boxes.find(ANN) is None
 
 
@@ -120,6 +121,35 @@ def test_forged_cut_and_foreign_links_get_one_clear_page(client: TestClient, lin
             assert answer.status_code == 400
             assert "This link is not valid" in answer.text
     assert boxes.find(ANN) is None
+
+
+@pytest.mark.parametrize("after", ["%20", ".", ">", "%3E", ")", "/", "%0A", "%C2%A0", ".%22,"])
+def test_a_link_works_with_what_a_mail_program_took_for_its_end(
+    client: TestClient, links: Links, boxes: Mailboxes, after: str
+) -> None:
+    assert client.get(f"/{links.token(STOP)}{after}", follow_redirects=False).status_code == 200
+    assert not boxes.get(ANN).unsubscribed
+    assert client.post(f"/{links.token(STOP)}{after}", follow_redirects=False).status_code == 200
+    assert boxes.get(ANN).unsubscribed == ("ice", "snow")
+    assert links.read_story(f"{links.story_token('s')}{after[:1]}").story_id == "s"
+
+
+def test_a_link_acts_so_often_a_minute_and_costs_no_other(client: TestClient, links: Links, context: Context) -> None:
+    for _ in range(EACH_LINK):
+        assert client.post(f"/{links.token(STOP)}").status_code == 200
+    refused = client.post(f"/{links.token(STOP)}")
+    assert (refused.status_code, refused.headers["retry-after"].isdigit()) == (429, True)
+    assert client.get(f"/{links.token(STOP)}").status_code == 200, "what scanners do is not counted"
+    assert client.post(f"/{links.token(replace(STOP, recipient='bob@reader.example'))}").status_code == 200
+    context.audit.refresh()
+    assert len(list(context.audit.all())) == EACH_LINK + 1
+
+
+def test_an_address_without_a_link_says_what_to_do(client: TestClient, links: Links) -> None:
+    assert "Open it from the mail" in client.get("/a/b").text
+    refused = client.put(f"/{links.token(STOP)}")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert "press its button" in refused.text
 
 
 def test_expired_links_say_so(client: TestClient, links: Links, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ from store.feed_history import read_history
 from store.feeds import FeedStore
 from tests.alerts.press import Press, a_story
 from tests.broken_slice import broken_slice
-from tests.factories import NOW, a_source, an_article
+from tests.factories import NOW, a_feed, a_source, an_article
 from tests.languages_of_one_event import FERRY
 from tests.newsstand import CANONICAL, stock, url_of
 from tests.web.conftest import ALERTS, Page
@@ -54,6 +54,7 @@ from web import (
     saved_pages,
     search_list,
     search_pages,
+    security,
     situation_pages,
 )
 from web.render import duration, language_tag, safe_url, when
@@ -184,6 +185,56 @@ def test_a_change_needs_a_form_of_ours_for_this_user(page: Page, client: TestCli
         assert client.post(path, data={"csrf": form}, headers=headers).status_code == 403, path
     page.visitor.name = "eve"
     assert client.post("/news/searches/nato/mute", data={"csrf": form, "for": "1 day"}).status_code == 403
+
+
+def awacs(page: Page) -> list[tuple[str, ...]]:
+    """Whom the saved searches for AWACS mail."""
+    saved = SavedSearches(page.context.es, page.context.names).all()
+    return [one.recipients for one in saved if one.query == "AWACS"]
+
+
+def hidden(html: str) -> list[tuple[str, str]]:
+    """The hidden fields of the form that sends something again."""
+    form = html.partition('<form method="post" action="/news/searches/new">')[2].partition("</form>")[0]
+    return [(name, unescape(value)) for name, value in re.findall(r'name="([^"]+)" value="([^"]*)"', form)]
+
+
+def test_a_form_that_was_open_for_too_long_is_sent_again_as_it_was_typed(
+    page: Page, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = {"name": 'Bal"tic\n<air>', "query": "AWACS", "recipients": "ann@b.example", "kind": "query"}
+    monkeypatch.setattr(security, "TOKEN_AGE_S", -1)
+    asked = client.post("/news/searches/new", data={"csrf": token(client), **typed})
+    assert (asked.status_code, asked.headers["cache-control"]) == (403, "no-store")
+    assert not [one for one in SavedSearches(page.context.es, page.context.names).all() if one.query == "AWACS"], (
+        "nothing is done unasked"
+    )
+    fields = hidden(asked.text)
+    assert typed.items() <= {name: value.replace("\r\n", "\n") for name, value in fields}.items()
+    monkeypatch.undo()
+    assert client.post("/news/searches/new", data=dict(fields)).status_code == 303
+    assert awacs(page) == [("ann@b.example",)]
+
+
+def test_a_form_of_somebody_else_is_not_sent_again_however_old(
+    page: Page, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = token(client)
+    page.visitor.name = "eve"
+    monkeypatch.setattr(security, "TOKEN_AGE_S", -1)
+    for given in (form, form + "x", ""):
+        answer = client.post("/news/searches/new", data={"csrf": given, "name": "x", "query": "AWACS"})
+        assert (answer.status_code, hidden(answer.text)) == (403, []), given
+
+
+def test_who_is_logged_out_while_he_types_is_told_how_to_keep_it(page: Page, client: TestClient) -> None:
+    form = token(client)
+    page.visitor.reads = False
+    answer = client.post("/news/searches/new", data={"csrf": form, "name": "x"})
+    assert answer.status_code == 401
+    assert "nothing was changed. Log in in another tab" in answer.text
+    as_json = client.get("/news/", headers={"Accept": "application/json"}).json()
+    assert as_json["step"] == "Log in to Airflow, and try again."
 
 
 def test_every_answer_forbids_scripts_and_styles_of_others(client: TestClient) -> None:
@@ -765,6 +816,17 @@ def test_who_stopped_a_saved_search_by_mail_is_told(page: Page, client: TestClie
 
 
 # ── feeds and deliveries ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_feeds_password_is_shown_to_nobody_who_only_reads(page: Page, client: TestClient) -> None:
+    login, feeds = "ann:s3cret@", FeedStore(page.context.es, page.context.names)
+    feeds.sync([a_feed("sealed", url=f"https://{login}sealed.example/rss")])
+    feeds.sync([a_feed("sealed", url=f"https://{login}moved.example/rss")])
+    page.visitor.role = Role.ANALYST
+    shown = client.get("/news/feeds/sealed").text
+    assert "https://moved.example/rss" in shown
+    assert "s3cret" not in shown + client.get("/news/feeds").text
+    assert "sealed" not in client.get("/news/feeds?find=s3cret").text.partition("<table")[2], "nor can it be guessed"
 
 
 def test_a_feed_is_shown_and_polled_again(page: Page, client: TestClient) -> None:

@@ -107,6 +107,21 @@ def test_what_is_pushed_is_tagged_indexed_matched_and_mailed_once(door: Door) ->
     assert log.check().faults == ()
 
 
+def test_a_key_given_twice_costs_its_article_and_no_other(door: Door) -> None:
+    good = json.dumps(given("once"))
+    answer = door.send(
+        body=b'{"articles": [{"url": "https://courier.example/t", "title": "A", "title": "B"}, %s]}' % good.encode()
+    )
+    assert outcomes(answer) == ["refused", "created"]
+    assert answer.json()["items"][0]["reason"] == "'title' is given twice"
+    assert door.send(body=b'{"articles": [], "articles": [%s]}' % good.encode()).status_code == 400
+
+
+def test_a_byte_order_mark_is_no_fault(door: Door) -> None:
+    body = json.dumps({"articles": [given("marked")]}).encode("utf-8-sig")
+    assert outcomes(door.send(body=body)) == ["created"]
+
+
 def test_an_address_stored_with_what_was_later_known_to_track_stays_its_article_s(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ import uvicorn
 from elasticsearch import Elasticsearch
 from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.datastructures import URL
 from taxii2client.v21 import ApiRoot, Collection, Server, as_pages
 
 from alerts.saved import SavedSearches
@@ -35,6 +36,7 @@ from tests.newsstand import stock
 from tests.pristine import Pristine
 from tests.web.conftest import Visitor
 from web.app import create_app
+from web.taxii.app import _as_asked
 
 pytestmark = pytest.mark.slow
 
@@ -232,3 +234,16 @@ def test_moments_are_in_order_and_lead_back() -> None:
         assert line.moment(following - 1) <= moment, "nothing is left out"
     assert line.first_after(0) == 0
     assert line.first_after(10**12) == stones[-1].seq
+
+
+@pytest.mark.parametrize(
+    ("seen", "public", "told"),
+    [
+        ("http://news.example/news/taxii2/", "https://news.example", "https://news.example/news/taxii2/"),
+        ("http://news.example/a/news/taxii2/", "https://news.example/a", "https://news.example/a/news/taxii2/"),
+        ("http://10.0.0.7:8080/news/taxii2/", "https://news.example", "http://10.0.0.7:8080/news/taxii2/"),
+        ("https://news.example/news/taxii2/", "http://127.0.0.1:8080", "https://news.example/news/taxii2/"),
+    ],
+)
+def test_a_client_that_came_by_tls_is_not_sent_on_without_it(seen: str, public: str, told: str) -> None:
+    assert str(_as_asked(URL(seen), URL(public))) == told

@@ -29,7 +29,8 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 }
 """Of every route, for its documentation."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
-_TAG: Final = re.compile(r'(?:W/)?("[^"]*")')
+_TAG: Final = re.compile(r'(?:W/)?"([^"]*?)(?:-(?:gzip|br|zstd))?"')
+"""A validator that is given back. Proxies that compress make a weak one of it, or name the compression at its end."""
 
 
 def answer(request: Request, value: Any, status: int = 200) -> Response:
@@ -62,7 +63,7 @@ def with_etag(
 
 def _has(request: Request, etag: str) -> bool:
     named = request.headers.get("if-none-match", "")[:10_000]
-    return named.strip() == "*" or etag in _TAG.findall(named)
+    return named.strip() == "*" or etag.strip('"') in _TAG.findall(named)
 
 
 def known_parameters(request: Request) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -12,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from delivery.feedback import apply_link
 from delivery.links import Link
+from ingest.given import GivenError, once_or_error
 from newswatch import api
 from newswatch.api_key import Scope
 from newswatch.wording import worded
@@ -109,6 +112,9 @@ def _article_of(here: Opened, said: Feedback) -> str:
 
 
 def _read(body: bytes) -> Feedback:
+    with suppress(ValueError, RecursionError):  # pydantic says it better
+        if isinstance(said := json.loads(body, object_pairs_hook=once_or_error), GivenError):
+            raise TroubleError(400, "invalid-body", f"{said}.", "Give it once.")
     try:
         return Feedback.model_validate_json(body)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from ingest.given import Pushed
+from ingest.given import Pushed, once_or_error
 from jobs.pushing import Pusher, push
 from newswatch.api_key import Scope
 from newswatch.as_json import as_object
@@ -61,7 +61,7 @@ def _items(body: bytes) -> list[Any]:
         TroubleError: it has none, or too many.
     """
     try:
-        said = json.loads(body.decode("utf-8"))
+        said = json.loads(body.decode("utf-8-sig"), object_pairs_hook=once_or_error)
     except (ValueError, RecursionError) as error:
         raise TroubleError(400, "invalid-body", f"The body is no JSON in UTF-8: {str(error)[:200]}.") from error
     items = said.get("articles") if isinstance(said, Mapping) else None

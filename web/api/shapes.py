@@ -12,6 +12,7 @@ from newswatch.api_key import ApiKey
 from newswatch.article import Article
 from newswatch.reliability import grade_of
 from newswatch.settings import Settings
+from newswatch.texts import without_logins
 from search.ingest_pages import Numbered
 from search.query import Hit
 from search.story_view import StoryReports
@@ -97,23 +98,17 @@ def feed_shape(record: FeedRecord, health: str) -> FeedShape:
     feed, state = record.feed, record.state
     own = ("id", "title", "country", "language", "kind", "owner", "state_media", "enabled")
     of_state = (
-        *("health_since", "health_why", "failures", "last_poll_at", "last_success_at", "last_new_at"),
+        *("health_since", "failures", "last_poll_at", "last_success_at", "last_new_at"),
         *("interval_s", "new_articles"),
     )
     return FeedShape(
         **{name: getattr(feed, name) for name in own},
         **{name: getattr(state, name) for name in of_state},
-        url=_without_login(state.url),
+        url=without_logins(state.url),
+        health_why=without_logins(state.health_why),
         reliability=grade_of(feed.reliability.grade if feed.reliability else None),
         health=health,
     )
-
-
-def _without_login(url: str) -> str:
-    """The address without a user and a password, which a feed's may have."""
-    scheme, _, rest = url.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def me(key: ApiKey) -> Me:

@@ -1,20 +1,20 @@
 """Serves feeds to readers' programs: the secret address alone admits, and stands in no log of ours.
 
-Readers can't send headers, so the secret is in the path. Access logs read an app's scope after the request: what they
-find there has no secret (`Unlogged`). A proxy before us has its own log.
+Readers can't send headers, so the secret is in the path (`web.unlogged`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from delivery.feeds_out import Addresses, NoSuchFeedError
 from jobs.context import Context
@@ -30,6 +30,7 @@ from web.budget import RateBudget
 from web.feeds_out import atom, json_feed
 from web.feeds_out.entries import Document
 from web.feeds_out.reading import Asked, read_feed
+from web.http_rules import HttpRules
 from web.problem_json import HEADERS, told_shortened
 
 EACH: Final = 60
@@ -46,30 +47,11 @@ FORMS: Final[dict[str, tuple[str, Callable[[Document], bytes]]]] = {
     "json": (json_feed.MEDIA_TYPE, json_feed.written),
 }
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 log = logging.getLogger(__name__)
 
 
-class Unlogged:
-    """An ASGI app whose paths are secret: whoever looks at the scope later, as access logs do, finds none."""
-
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        inner = dict(scope)
-        if scope["type"] == "http":
-            hidden = f"{scope.get('root_path', '')}/…"
-            scope["path"], scope["raw_path"], scope["query_string"] = hidden, hidden.encode(), b""
-        await self.app(inner, receive, send)
-
-
 def create_app(context: Callable[[], Context]) -> FastAPI:
-    """The app; `context` is called for each request and may cache. Mount it as `Unlogged`."""
+    """The app; `context` is called for each request and may cache. Mount it as `web.unlogged.Unlogged`."""
     app = FastAPI(title="newswatch feeds", docs_url=None, redoc_url=None, openapi_url=None)
     budget, horizons = RateBudget(EACH, OVERALL), Horizons()
 
@@ -83,7 +65,7 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
             answer.headers.setdefault(name, value)
         return answer
 
-    @app.api_route("/{token}/{form}", methods=["GET", "HEAD"])
+    @app.get("/{token}/{form}")
     def feed(request: Request, token: str, form: str, before: str = "", since: str = "", limit: str = "") -> Response:
         here = context()
         signed = Addresses(here.settings).read(token) if len(token) <= TOKEN_CHARS else None
@@ -101,6 +83,13 @@ def create_app(context: Callable[[], Context]) -> FastAPI:
             return _told(asked, 400)
         return _answer(request, here, address, asked, form, horizons)
 
+    @app.exception_handler(StarletteHTTPException)
+    def refused(_: Request, error: StarletteHTTPException) -> Response:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _told("A feed is read by GET.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return _told("There is no such feed: perhaps its address was cut when it was copied.", error.status_code)
+
+    app.add_middleware(HttpRules, routes=app.router.routes)
     return app
 
 

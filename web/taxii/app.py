@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
+from starlette.datastructures import URL
 
 from jobs.context import Context
 from newswatch.api_key import Scope
@@ -77,8 +78,9 @@ def _routes(horizons: Horizons) -> APIRouter:
     router = APIRouter(dependencies=admitted)
 
     @router.get("/")
-    def discovery(request: Request) -> Response:
-        root = f"{str(request.url.replace(query='', fragment='')).rstrip('/')}/api/"
+    def discovery(request: Request, here: Opened) -> Response:
+        asked = _as_asked(request.url.replace(query="", fragment=""), URL(here.settings.public_url))
+        root = f"{str(asked).rstrip('/')}/api/"
         told = {"title": "newswatch", "description": "News articles as STIX 2.1.", "default": root, "api_roots": [root]}
         return _answer(told)
 
@@ -130,6 +132,11 @@ def _routes(horizons: Horizons) -> APIRouter:
         )
 
     return router
+
+
+def _as_asked(seen: URL, public: URL) -> URL:
+    """The address as the client wrote it: of one that a proxy has asked by TLS, this process may see `http`. Pure."""
+    return seen.replace(scheme=public.scheme) if public.hostname == seen.hostname else seen
 
 
 class _Asked:
