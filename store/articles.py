@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +21,8 @@ from store.elastic.documents import Document, Hit, Stored, all_stored, read, sto
 from store.elastic.reading import every, in_parts, unreadable_index
 from store.generations import await_writable, create_slice, home_of, live_slices
 from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
-from store.names import Names
+from store.names import Names, month_end
+from store.past_months import PastMonths
 
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
@@ -110,6 +111,7 @@ class ArticleStore:
         """
         self._es, self._names, self._retag = es, names, retag
         self._importing = importing
+        self._past_months = PastMonths(es, names)
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """The existing articles among `ids`, by id, in real time (before a refresh too).
@@ -196,7 +198,7 @@ class ArticleStore:
         found = self._hits(article.id for article in articles)
         live, existing = found.live, found.by_id
         writes: list[_Write] = []
-        topics = self._names.topics()
+        topics, late = self._names.topics(), set[str]()
         for article in articles:
             try:
                 was = _stored_article(existing.get(article.id))
@@ -208,7 +210,10 @@ class ArticleStore:
             match self._merge(article, was.value[0] if was else None):
                 case New(new):
                     stamp |= {"indexed_at": min(now, new.first_seen)} if self._importing else {}
-                    action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, topics, **stamp))
+                    home = self._home(live, new.first_seen)
+                    if month_end(f"{new.first_seen:%Y.%m}") < now - _NEAR:
+                        late.add(home)
+                    action = bulk.create(home, new.id, to_document(new, topics, **stamp))
                     writes.append(_Write("new", article, action))
                 case Updated(version, mixed) if was:
                     version = self._retag(version) if mixed else version
@@ -219,6 +224,8 @@ class ArticleStore:
                     writes.append(_Write("carried", article, action))
                 case Known():
                     report["known"].append(article.id)
+        for home in late:
+            self._past_months.touch(home, now)
         return writes
 
     def _commit(self, writes: list[_Write], report: dict[str, list[Any]]) -> list[Article]:
@@ -342,7 +349,7 @@ class ArticleStore:
         raise _out_of_reach(sorted({str(doc["_index"]) for doc in faulty}))
 
     def _mget(self, slices: list[str], ids: list[str]) -> tuple[list[Hit], list[Hit]]:
-        """The documents of the ids in the slices, and the answers of slices that can't be read."""
+        """The documents of the ids in the slices, and the answers of slices that can't be read and may have one."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Hit] = []
         faulty: list[Hit] = []
@@ -350,7 +357,15 @@ class ArticleStore:
             answer = self._es.mget(docs=wanted[start : start + _GETS])
             hits += [doc for doc in answer["docs"] if doc.get("found")]
             faulty += [doc for doc in answer["docs"] if "error" in doc]
-        return hits, faulty
+        return hits, self._possible(faulty)
+
+    def _possible(self, faulty: list[Hit]) -> list[Hit]:
+        """The answers of slices that can't be read, without those for ids that the slice is known not to have."""
+        asked: dict[str, set[str]] = defaultdict(set)
+        for doc in faulty:
+            asked[doc["_index"]].add(doc["_id"])
+        lacking = {index: self._past_months.lacking(index, ids) for index, ids in asked.items()}
+        return [doc for doc in faulty if doc["_id"] not in lacking[doc["_index"]]]
 
 
 def _pause(attempt: int) -> None:

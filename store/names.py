@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from newswatch.config import Source
 from newswatch.settings import Settings, default_config_dir
@@ -154,6 +155,11 @@ class Names:
         return f"{self.prefix}keys"
 
     @property
+    def months(self) -> str:
+        """Which articles a past month has, by hashes of their ids: one document per slice."""
+        return f"{self.prefix}months"
+
+    @property
     def milestones(self) -> str:
         """When articles became visible to TAXII's clients, by their ingest numbers."""
         return f"{self.prefix}milestones"
@@ -181,3 +187,9 @@ class Names:
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"
+
+
+def month_end(month: str) -> datetime:
+    """The first moment after a month such as "2026.03"."""
+    start = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC)
+    return (start + timedelta(days=32)).replace(day=1)
