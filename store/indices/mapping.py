@@ -245,6 +245,7 @@ BATCH: Json = {
     "unmatched": KEYWORD,
     "planned_by": KEYWORD,
     "joined": KEYWORD,
+    "months": KEYWORD,
 }
 
 RECHECK: Json = {
