@@ -43,8 +43,8 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             Severity.CRITICAL,
             f"A part of the database can't be used (its state is red{which}), so searches lack its articles, and the "
             "mails and feed entries that need it wait.",
-            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot; what "
-            "waits then goes on by itself.",
+            "Start the nodes of Elasticsearch that are missing; what waits then goes on by itself. An index that is "
+            "lost for good can be restored alone from a backup: docs/operations.md says how.",
         )
     for part, why in pulse.unread.items():
         yield Condition(
