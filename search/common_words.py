@@ -33,7 +33,7 @@ _LONG: Final = 5
 """Minimum letters of a word that is looked for inside of others there."""
 _KATAKANA: Final = "[ァ-ヺー]"
 _SHORT_KATAKANA: Final = re.compile(f"{_KATAKANA}{{1,3}}")
-"""Words that are parts of others by chance: テロ (terror) of ステロイド (steroid), モスク (mosque) of モスクワ (Moscow)."""
+"""Words that are parts of others by chance: テロ (terror) of ステロイド (steroid)."""
 _WRITTEN_ON: Final = {"ar": "(?:[وفبکل]?ال|لل|[وفبل])?", "he": "[ובלמהשכ]{0,2}"}
 """What may stand before a word, folded, without a blank: articles, prepositions and conjunctions."""
 
