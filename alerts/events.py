@@ -33,7 +33,7 @@ def events(
     walls = bulkhead or Bulkhead("match")
     looks = ((search, KINDS[search.kind].look) for search in searches if search.id not in resting)
     watching = [(search, look) for search, look in looks if look]
-    if not watching or not es.indices.exists_alias(name=names.articles):
+    if not watching or not es.indices.exists_alias(name=names.alias):
         return []
     es.indices.refresh(index=names.articles)
     results = (walls.attempt("search", s.id, partial(_event, es, names, s, look, now)) for s, look in watching)

@@ -174,7 +174,7 @@ def _check_known(
 
 def _some_slice(es: Elasticsearch, names: Names) -> None:
     """Create this month's slice if there is none yet, because a query can only be checked against an index."""
-    if es.indices.exists_alias(name=names.articles):
+    if es.indices.exists_alias(name=names.alias):
         return
     create_slice(es, names, f"{datetime.now(UTC):%Y.%m}")
 

@@ -56,7 +56,7 @@ def confirmed(
     try:
         by_story = {article.story_id: article for article in _articles(es, names, batch)}
         lacking: list[Missing] = []
-        facts = story_facts(es, names.articles, sorted(by_story), lacking=lacking)
+        facts = story_facts(es, names.alias, sorted(by_story), lacking=lacking)
         counts = {story_id: one.independent for story_id, one in facts.items()}
         firsts, failed = _firsts(es, names, searches, counts)
         failed |= _unsure(es, names, searches, counts, worst(lacking))
@@ -95,7 +95,7 @@ def _unsure(
         asked += [(search.id, _first_of_each(search, page) | {"size": 1}) for page in _in_pages(few)]
     unsure: dict[str, str] = {}
     for start in range(0, len(asked), _SEARCHES):
-        for search_id, answer in _answers(es, names.articles, asked[start : start + _SEARCHES]):
+        for search_id, answer in _answers(es, names.alias, asked[start : start + _SEARCHES]):
             if isinstance(answer, str) or answer["hits"]["hits"]:
                 unsure[search_id] = str(missing)
     return unsure
@@ -117,7 +117,7 @@ def _firsts(
     firsts: list[tuple[str, str, str]] = []
     failed: dict[str, str] = {}
     for start in range(0, len(asked), _SEARCHES):
-        for search_id, answer in _answers(es, names.articles, asked[start : start + _SEARCHES]):
+        for search_id, answer in _answers(es, names.alias, asked[start : start + _SEARCHES]):
             if isinstance(answer, str):
                 failed[search_id] = answer
             else:

@@ -45,8 +45,7 @@ from store.article_documents import to_document
 from store.elastic.client import connect
 from store.generations import create_slice
 from store.indices.setup import set_up
-from store.names import Names
-from store.retention import month_end
+from store.names import Names, month_end
 
 MONTHS = [f"{2025 + month // 12}.{month % 12 + 1:02}" for month in range(3, 15)]
 NAMES = Names()

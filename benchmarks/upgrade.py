@@ -28,7 +28,7 @@ from store.articles import ArticleStore
 from store.elastic.client import connect
 from store.generations import upgrade
 from store.indices.setup import set_up
-from store.retention import month_end
+from store.names import month_end
 
 MONTH = MONTHS[-1]
 END = month_end(MONTH)

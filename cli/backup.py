@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.output import AsJson, ago, emit_json, err, out, stated, who, working
+from newswatch.some_of import some_of
 
 if TYPE_CHECKING:
     from jobs.backup import Restored
@@ -43,6 +45,8 @@ def list_(as_json: AsJson = False) -> None:
         state = "" if each.is_good else f"[red]{escape(each.state.lower())}[/]"
         table.add_row(each.name, ago(each.begun_at, utc_now()), state, f"{each.seconds:.1f} s", str(len(each.indices)))
     out.print(table)
+    for each in found:
+        _tell_lacking(each.name, each.lacking)
 
 
 @app.command()
@@ -61,6 +65,7 @@ def now(as_json: AsJson = False) -> None:
     out.print(
         f"[bold]{report.taken}[/]: {report.indices} indices in {report.seconds:.1f} s{forgotten}.", soft_wrap=True
     )
+    _tell_lacking(report.taken, report.lacking)
 
 
 @app.command()
@@ -120,6 +125,16 @@ def reopen() -> None:
 
     found = run(stated())
     out.print(f"The folder is open again; it has {len(found)} backups.")
+
+
+def _tell_lacking(name: str, lacking: Sequence[str]) -> None:
+    if lacking:
+        closed = escape(some_of(lacking, len(lacking)))
+        why = "was closed" if len(lacking) == 1 else "were closed"
+        err.print(
+            f"[red]{escape(name)} lacks {closed}[/], which {why} when it was taken: open it, and back up again.",
+            soft_wrap=True,
+        )
 
 
 def _show(done: Restored) -> None:

@@ -74,6 +74,7 @@ def resume(address: Annotated[str, typer.Argument(metavar="ADDRESS")], as_json: 
     """
     from delivery.channels.registry import parse_address
     from delivery.mailbox import Mailboxes, resumed
+    from delivery.spellings import Spellings
     from jobs.context import open_context
     from newswatch.problems import Problem
     from store.quarantine import Quarantine
@@ -83,7 +84,9 @@ def resume(address: Annotated[str, typer.Argument(metavar="ADDRESS")], as_json: 
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     context = open_context()
-    boxes = Mailboxes(context.es, context.names)
+    boxes, spellings = Mailboxes(context.es, context.names), Spellings(context.es, context.names)
+    spellings.learn([known])
+    known = spellings.of(known)  # of an address in other letters, the mailbox that it is
     paused = boxes.get(known).bounced_at
     if paused:
         boxes.change(known, resumed)

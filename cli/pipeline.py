@@ -73,6 +73,9 @@ def _print_polled(planned: Plan, total: PullReport) -> None:
         f"[bold]{total.new}[/] new articles, {total.updated} updated, {total.known} known, "
         f"{total.pages_failed} pages not read, {total.pages_again} tried again, {total.quarantined} in quarantine."
     )
+    if total.waiting:
+        wait = f"{total.waiting} {'entries wait' if total.waiting > 1 else 'entry waits'}"
+        err.print(f"[red]{wait} for a month of the articles that can't be read:[/] see `newswatch status`.")
     if total.failed or total.not_a_feed:
         out.print("See which and why: [cyan]newswatch feeds list[/]")
 
@@ -103,6 +106,9 @@ def _print_matched(report: MatchedReport) -> None:
     out.print(f"[bold]{len(report.batches)}[/] batches matched: {report.matches} matches, {report.owed} new.")
     for saved_search_id, reason in report.failed.items():
         err.print(f"[red]Saved search {escape(saved_search_id)} could not be run:[/] {escape(reason)}")
+    if report.out_of_reach:
+        wait = f"{report.out_of_reach} {'batches wait' if report.out_of_reach > 1 else 'batch waits'}"
+        err.print(f"[red]{wait} for a month of the articles that can't be read:[/] see `newswatch status`.")
     _print_quarantined(report.set_aside)
 
 

@@ -100,7 +100,7 @@ def _corrected(es: Client, names: Names, batch: Batch, walls: Bulkhead) -> Itera
     numbers = {"range": {"seq": {"gte": batch.seq_from, "lt": batch.seq_to}}}
     later = {"range": {"version": {"gte": 2}}}
     query = {"bool": {"filter": [numbers, later]}}
-    if not es.indices.exists_alias(name=names.articles):
+    if not es.indices.exists_alias(name=names.alias):
         return
     es.indices.refresh(index=names.articles)
     for _, article in readable(every(es, names.articles, query, size=200), _versioned):

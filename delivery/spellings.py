@@ -28,12 +28,13 @@ class Spellings:
     def __init__(self, es: Client, names: Names) -> None:
         self._es, self._names = es, names
         self._known: dict[str, str] = {}
-        self._asked: set[str] = set()
+        self._asked: dict[str, None] = {}
+        """In order: the first of several without a mailbox stays the one that is written to."""
 
     def learn(self, recipients: Iterable[str]) -> None:
         """Look up the mailboxes of those recipients that are mail addresses, as of the last refresh."""
-        fresh = {one for one in recipients if _is_mail(one)} - self._asked
-        self._asked |= fresh
+        fresh = {one for one in recipients if _is_mail(one)} - self._asked.keys()
+        self._asked |= dict.fromkeys(sorted(fresh))
         wanted = sorted({one.casefold() for one in fresh})
         boxes: list[Mailbox] = []
         for start in range(0, len(wanted), _AT_ONCE):
@@ -59,7 +60,7 @@ def written_to(recipients: Iterable[str], boxes: Iterable[Mailbox]) -> dict[str,
     """Recipient → the spelling that is written to in its place, of those for which it is another one. Pure.
 
     It is the one under which the reader wants less mail (has unsubscribed, muted, acknowledged; or a mail came back),
-    else the one that was written to last, else the first in the alphabet. Where the reader has said something under
+    else the one that was written to last, else the first of `recipients`. Where the reader has said something under
     several spellings, or waits to confirm one, these stay apart, and each mailbox is heard for itself.
     """
     groups: dict[str, dict[str, Mailbox]] = defaultdict(dict)
@@ -76,7 +77,7 @@ def written_to(recipients: Iterable[str], boxes: Iterable[Mailbox]) -> dict[str,
             continue
         candidates = [box for box in told if not box.unverified_since] if told else plain
         if candidates:
-            chosen = max(sorted(candidates, key=lambda box: box.address), key=lambda box: box.last_sent_at or _NEVER)
+            chosen = max(candidates, key=lambda box: box.last_sent_at or _NEVER)
             changed |= {box.address: chosen.address for box in plain if box is not chosen}
     return changed
 

@@ -31,7 +31,7 @@ call PUT _security/role/newswatch '{
   "indices": [{
     "names": ["articles", "articles-*", "entries", "feeds", "batches", "saved-searches", "deliveries", "outcomes", "rechecks",
               "mailboxes", "subscribers", "labels", "notices", "quarantine", "pulse", "outages", "configuration", "readers",
-              "lane", "keys", "audit", "audit-2*", "imports", "milestones", "drill-*"],
+              "lane", "keys", "audit", "audit-2*", "imports", "milestones", "months", "drill-*"],
     "privileges": ["all"]
   }]
 }'

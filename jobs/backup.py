@@ -56,6 +56,8 @@ class BackupReport:
     indices: int = 0
     forgotten: int = 0
     """Snapshots that were too old, or not complete."""
+    lacking: tuple[str, ...] = ()
+    """Months of the articles that are not in it, because somebody has closed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def backup(context: Context) -> BackupReport:
     keep = timedelta(days=context.settings.backup_days)
     old = [] if is_clock_doubted(context) else surplus(backups.all(), now=now, keep=keep)
     backups.forget(old)
-    return BackupReport(taken.name, taken.seconds, len(taken.indices), len(old))
+    return BackupReport(taken.name, taken.seconds, len(taken.indices), len(old), taken.lacking)
 
 
 def surplus(backups: Sequence[Backup], *, now: datetime, keep: timedelta) -> list[Backup]:

@@ -38,8 +38,7 @@ from store.elastic.client import Client, connect
 from store.elastic.documents import Stored
 from store.elastic.turns import MATCHING, turn
 from store.imports import Import, Imports, Kind, articles_after, content_of, count_of, count_unnumbered, import_id
-from store.names import Names
-from store.retention import month_end
+from store.names import Names, month_end
 from store.stories import Stories
 
 CHUNK: Final = 500

@@ -7,6 +7,7 @@ into quarantine; a batch also stays waiting, and the next run tries it again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -30,8 +31,11 @@ from newswatch.problems import Bulkhead
 from store.batches import BatchStore
 from store.elastic.documents import Stored
 from store.elastic.turns import MATCHING, turn
+from store.lost_months import lost_slices, names_without
 from store.outages import OutageStore
 from store.stories import Stories
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class MatchedReport:
     """Besides these, what is to be said of saved searches that fail or work again."""
     failed: dict[str, str] = field(default_factory=dict)
     """Saved search → why it could not be run. The others were run."""
+    out_of_reach: int = 0
+    """Batches that wait for a month of the articles which can't be searched now."""
     set_aside: int = 0
     """Batches, corrections and saved searches that could not be used (`newswatch problems` says why)."""
 
@@ -76,11 +82,20 @@ def _match(context: Context, walls: Bulkhead, hold: Callable[[], None]) -> Match
     enabled, batches = searches.enabled(now=now), BatchStore(context.es, context.names)
     known = rests(context.es, context.names, enabled, now)
     stories = cache(partial(_stories, context))
+    lost = lost_slices(context.es, context.names)
     report = MatchedReport()
 
     def with_batch(waiting: Stored[Batch], among: Sequence[SavedSearch]) -> MatchedReport:
         """Match a batch. If that fails, it keeps waiting and does not delay the later ones."""
-        work = partial(_match_one, context, stories, waiting, among, report, walls, known, hold)
+        reach = context
+        placing: Callable[[], Stories] = stories
+        if lost:
+            without = _without(context, waiting.value, lost)
+            if without is None:
+                log.warning("batch %s waits for %s", waiting.value.number, ", ".join(lost))
+                return replace(report, out_of_reach=report.out_of_reach + 1)
+            reach, placing = without, partial(_stories, without)
+        work = partial(_match_one, reach, placing, waiting, among, report, walls, known, hold)
         return walls.attempt("batch", waiting.value.id, work) or report
 
     for waiting in batches.waiting(now=now):
@@ -109,8 +124,17 @@ def _note_lateness(context: Context, batch: Batch, report: MatchedReport, walls:
 
 
 def _stories(context: Context) -> Stories:
-    window = timedelta(days=context.settings.story_window_days)
-    return Stories(context.es, context.names, window=window, encoder=encoder_of(context))
+    return Stories(context.es, context.names, window=_window(context), encoder=encoder_of(context))
+
+
+def _window(context: Context) -> timedelta:
+    return timedelta(days=context.settings.story_window_days)
+
+
+def _without(context: Context, batch: Batch, lost: Sequence[str]) -> Context | None:
+    """The context by which the batch is matched without the slices that are lost; None: it needs one of them."""
+    names = names_without(context.es, context.names, batch, lost, window=_window(context))
+    return replace(context, names=names) if names else None
 
 
 def _match_one(
@@ -139,7 +163,8 @@ def _match_one(
     # A search that could not be run must neither delay the others nor miss the batch.
     failed = {**owed.failed, **matched.failed}
     BatchStore(context.es, context.names).mark_matched(waiting, now=context.clock(), unmatched=failed)
-    return MatchedReport(
+    return replace(
+        report,
         batches=(*report.batches, waiting.value.number),
         matches=report.matches + len(matched.matches),
         owed=report.owed + owed.created + corrections.created,

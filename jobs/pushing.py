@@ -147,7 +147,7 @@ def _written(
     for one in total.refused:
         walls.note(article_problem(one.article, one.reason, stage="push"))
     counts = {"new": len(total.new), "updated": len(total.updated), "known": len(total.known)}
-    batches.mark_indexed(batch.number, counts=counts, now=context.clock())
+    batches.mark_indexed(batch.number, counts=counts, now=context.clock(), months=total.months)
     return batch.number, outcomes
 
 

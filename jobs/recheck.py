@@ -116,5 +116,6 @@ def _write(context: Context, store: ArticleStore, articles: list[Article]) -> in
     batches, now = BatchStore(context.es, context.names), context.clock()
     batch = batches.begin(batches.open([], now=now, lease_s=context.settings.lease_s).number)
     written = store.write(articles, batch, batch.seq_of_attempt, now=now)
-    batches.mark_indexed(batch.number, counts={"rechecked": len(articles), "updated": len(written.updated)}, now=now)
+    counts = {"rechecked": len(articles), "updated": len(written.updated)}
+    batches.mark_indexed(batch.number, counts=counts, now=now, months=written.months)
     return len(written.updated)

@@ -13,6 +13,7 @@ from newswatch.problems import Problem
 from store import retention
 from store.indices.backups import Backups
 from store.indices.replicas import apply_replicas
+from store.past_months import PastMonths
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class UpkeepReport:
     labels: int = 0
     replicated: tuple[str, ...] = ()
     """Indices that were given the stated number of replicas."""
+    learned: tuple[str, ...] = ()
+    """Slices of past months whose articles are known now by hashes of their ids, should the month get out of reach."""
 
 
 @job("upkeep")
@@ -75,6 +78,7 @@ def upkeep(context: Context, *, clock_is_right: bool = False) -> UpkeepReport:
         rechecks=retention.forget_rechecks(es, names, done),
         labels=retention.forget_labels(es, names, old),
         merged=tuple(retention.merge_settled(es, names, now)),
+        learned=tuple(PastMonths(es, names).learn(now)),
     )
 
 

@@ -46,6 +46,9 @@ class Batch:
     joined: tuple[tuple[str, str], ...] = ()
     """The stories that its articles showed to be one, from which and to which articles moved; noted before they did."""
 
+    months: tuple[str, ...] = ()
+    """The months of the articles that it wrote to, such as "2026.03", and that of its end. Empty: nobody knows."""
+
     @property
     def id(self) -> str:
         """The document id: zero-padded, so that ids sort like numbers."""

@@ -422,6 +422,10 @@ HISTOGRAMS: Final[tuple[Histogram, ...]] = (
 )
 SERIES: Final[tuple[Series, ...]] = (*GAUGES, *COUNTERS, *JOB_COUNTERS, *HISTOGRAMS)
 NOT_EXPORTED: Final[Mapping[tuple[str, str], str]] = {
+    ("pull", "waiting"): "a state, not a count: newswatch_elasticsearch_status tells of it",
+    ("match", "out_of_reach"): "a state, not a count: newswatch_elasticsearch_status tells of it",
+    ("upkeep", "learned"): "of each month once",
+    ("backup", "lacking"): "a state, not a count: `newswatch backup list` has it",
     ("deliver", "out_of_reach"): "a state, not a count: newswatch_elasticsearch_status tells of it",
     ("health", "feeds"): "a state, not a count: newswatch_feeds has it",
     ("health", "ill"): "a state, not a count: newswatch_feeds has it by state",

@@ -31,6 +31,9 @@ _WITH_COMPOUNDS: Final = frozenset({"da", "de", "fi", "hu", "nl", "no", "sv"})
 """Languages that write several words as one: Drohnenangriff is both."""
 _LONG: Final = 5
 """Minimum letters of a word that is looked for inside of others there."""
+_KATAKANA: Final = "[ァ-ヺー]"
+_SHORT_KATAKANA: Final = re.compile(f"{_KATAKANA}{{1,3}}")
+"""Words that are parts of others by chance: テロ (terror) of ステロイド (steroid)."""
 _WRITTEN_ON: Final = {"ar": "(?:[وفبکل]?ال|لل|[وفبل])?", "he": "[ובלמהשכ]{0,2}"}
 """What may stand before a word, folded, without a blank: articles, prepositions and conjunctions."""
 
@@ -78,8 +81,13 @@ def _form(word: str, language: str, *, inside: bool) -> str:
     parts = [(" ".join(tokens_of(part)), part.endswith("*")) for part in word.split("_")]
     said = " ".join(re.escape(part) + (r"\w*" if is_begun else "") for part, is_begun in parts)
     if is_dense(word):
-        return said
+        return _as_one_word(said) if _SHORT_KATAKANA.fullmatch(word) else said
     is_whole = not parts[-1][1]
     if inside and not is_whole and len(parts) == 1 and len(parts[0][0]) >= _LONG:
         return said
     return f"(?<= ){_WRITTEN_ON.get(language, '')}{said}{'(?= )' if is_whole else ''}"
+
+
+def _as_one_word(said: str) -> str:
+    """The expression for a short word in Katakana, which a run of Katakana must be as a whole."""
+    return f"(?<!{_KATAKANA}){said}(?!{_KATAKANA})"

@@ -147,7 +147,7 @@ def _ask(es: Elasticsearch, names: Names, typed: str, **body: Any) -> Answer | N
     try:
         return ask(es, names.articles, typed, **asked)
     except NotFoundError:
-        if not es.indices.exists_alias(name=names.articles):
+        if not es.indices.exists_alias(name=names.alias):
             return None
         return ask(es, names.articles, typed, **asked)  # an upgrade has replaced a slice meanwhile
 

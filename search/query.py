@@ -154,7 +154,7 @@ def _found(page: _Search) -> Results:
     try:
         found = page.find()
     except NotFoundError:
-        if not es.indices.exists_alias(name=names.articles):
+        if not es.indices.exists_alias(name=names.alias):
             return Results(0, (), 0)  # no article was ever indexed
         found = page.find()  # an upgrade has replaced a slice meanwhile, so the index names are new
     missing = worst(page.lacking)

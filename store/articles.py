@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -21,7 +21,8 @@ from store.elastic.documents import Document, Hit, Stored, all_stored, read, sto
 from store.elastic.reading import every, in_parts, unreadable_index
 from store.generations import await_writable, create_slice, home_of, live_slices
 from store.merge import Carried, Known, Merged, New, Updated, merge, merge_imported
-from store.names import Names
+from store.names import Names, month_end
+from store.past_months import PastMonths
 
 _GETS = 5_000
 """Maximum number of documents in one multi-get."""
@@ -30,6 +31,7 @@ _ROUNDS = 10
 _LOOKS = 3
 """Number of tries for a month that can't be read, where the rest is of use without it."""
 _NEAR = timedelta(hours=1)
+_OUTCOMES = ("new", "updated", "carried", "known", "refused", "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class WriteReport:
     carried: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """Not written: a month out of reach may have them."""
+    months: frozenset[str] = frozenset()
+    """The months that were written to."""
     next_seq: int = 0
     """The next free ingest number."""
 
@@ -60,6 +66,8 @@ class WriteReport:
             self.carried + other.carried,
             self.known + other.known,
             self.refused + other.refused,
+            self.waiting + other.waiting,
+            self.months | other.months,
             other.next_seq,
         )
 
@@ -110,6 +118,7 @@ class ArticleStore:
         """
         self._es, self._names, self._retag = es, names, retag
         self._importing = importing
+        self._past_months = PastMonths(es, names)
 
     def get(self, ids: Iterable[str]) -> dict[str, Article]:
         """The existing articles among `ids`, by id, in real time (before a refresh too).
@@ -161,23 +170,34 @@ class ArticleStore:
         """The ids that have a document, readable or not, in real time."""
         return set(self._hits(ids).by_id)
 
-    def write(self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime) -> WriteReport:
+    def exist_in_reach(self, ids: Iterable[str]) -> tuple[set[str], frozenset[str]]:
+        """`exist`, and the ids that a month out of reach may have."""
+        found = self._look(ids, _LOOKS)
+        return set(found.by_id), frozenset(found.lost)
+
+    def write(
+        self, articles: Sequence[Article], batch: Batch, seq: int, *, now: datetime, partly: bool = False
+    ) -> WriteReport:
         """Write the new and changed articles, numbered from `seq` on; the outcome for each article.
 
-        Returns once Elasticsearch has acknowledged every document. It is idempotent.
+        Returns once Elasticsearch has acknowledged every document. It is idempotent. With `partly`, an article that a
+        month out of reach may have is left out; otherwise it is an error.
 
         Raises:
             StoreError: Elasticsearch is unavailable; run the batch again.
         """
-        sorted_: dict[str, list[Any]] = {kind: [] for kind in ("new", "updated", "carried", "known", "refused")}
-        queue = list(articles)
+        sorted_: dict[str, list[Any]] = {kind: [] for kind in _OUTCOMES}
+        queue, months = list(articles), set[str]()
         for _ in range(_ROUNDS + len(articles)):
             if not queue:
                 break
             once = list({article.id: article for article in reversed(queue)}.values())[::-1]
             taken = {id(article) for article in once}
             later = [article for article in queue if id(article) not in taken]
-            writes = self._decide(once, batch, seq, now, sorted_)
+            found = self._look_for(once, partly=partly)
+            sorted_["waiting"] += found.lost
+            writes = self._decide(once, found, batch, seq, now, sorted_)
+            months.update(self._months_of(writes))
             seq += len(writes)
             queue = self._commit(writes, sorted_) + later
         else:
@@ -186,18 +206,26 @@ class ArticleStore:
         if not self._importing:
             self._settle_new_month(sorted_["new"], now)
         sorted_["new"] = [article_id for article_id in sorted_["new"] if article_id not in undone]
-        report = WriteReport(**{kind: tuple(items) for kind, items in sorted_.items()}, next_seq=seq)
+        outcomes = {kind: tuple(items) for kind, items in sorted_.items()}
+        report = WriteReport(**outcomes, months=frozenset(months), next_seq=seq)
         again = [article for article in articles if article.id in undone]
-        return report.plus(self.write(again, batch, seq, now=now)) if again else report
+        return report.plus(self.write(again, batch, seq, now=now, partly=partly)) if again else report
 
     def _decide(
-        self, articles: list[Article], batch: Batch, seq: int, now: datetime, report: dict[str, list[Any]]
+        self,
+        articles: list[Article],
+        found: _Found,
+        batch: Batch,
+        seq: int,
+        now: datetime,
+        report: dict[str, list[Any]],
     ) -> list[_Write]:
-        found = self._hits(article.id for article in articles)
         live, existing = found.live, found.by_id
         writes: list[_Write] = []
-        topics = self._names.topics()
+        topics, late = self._names.topics(), set[str]()
         for article in articles:
+            if article.id in found.lost:
+                continue
             try:
                 was = _stored_article(existing.get(article.id))
             except DocumentError as error:
@@ -208,7 +236,10 @@ class ArticleStore:
             match self._merge(article, was.value[0] if was else None):
                 case New(new):
                     stamp |= {"indexed_at": min(now, new.first_seen)} if self._importing else {}
-                    action = bulk.create(self._home(live, new.first_seen), new.id, to_document(new, topics, **stamp))
+                    home = self._home(live, new.first_seen)
+                    if month_end(f"{new.first_seen:%Y.%m}") < now - _NEAR:
+                        late.add(home)
+                    action = bulk.create(home, new.id, to_document(new, topics, **stamp))
                     writes.append(_Write("new", article, action))
                 case Updated(version, mixed) if was:
                     version = self._retag(version) if mixed else version
@@ -219,7 +250,14 @@ class ArticleStore:
                     writes.append(_Write("carried", article, action))
                 case Known():
                     report["known"].append(article.id)
+        for home in late:
+            self._past_months.touch(home, now)
         return writes
+
+    def _months_of(self, writes: Sequence[_Write]) -> Iterator[str]:
+        for write in writes:
+            if parsed := self._names.parse_slice(write.action["_index"]):
+                yield parsed[0]
 
     def _commit(self, writes: list[_Write], report: dict[str, list[Any]]) -> list[Article]:
         """Write, record each result, and return the articles to be decided on again.
@@ -309,6 +347,10 @@ class ArticleStore:
             raise _out_of_reach(sorted({str(doc["_index"]) for doc in found.lost.values()}))
         return found
 
+    def _look_for(self, articles: Sequence[Article], *, partly: bool) -> _Found:
+        ids = [article.id for article in articles]
+        return self._look(ids, _LOOKS) if partly else self._hits(ids)
+
     def _look(self, ids: Iterable[str], rounds: int) -> _Found:
         """The same, with what is out of reach after so many tries."""
         wanted = list(dict.fromkeys(ids))
@@ -342,7 +384,7 @@ class ArticleStore:
         raise _out_of_reach(sorted({str(doc["_index"]) for doc in faulty}))
 
     def _mget(self, slices: list[str], ids: list[str]) -> tuple[list[Hit], list[Hit]]:
-        """The documents of the ids in the slices, and the answers of slices that can't be read."""
+        """The documents of the ids in the slices, and the answers of slices that can't be read and may have one."""
         wanted = [{"_index": index, "_id": name} for index in slices for name in ids]
         hits: list[Hit] = []
         faulty: list[Hit] = []
@@ -350,7 +392,15 @@ class ArticleStore:
             answer = self._es.mget(docs=wanted[start : start + _GETS])
             hits += [doc for doc in answer["docs"] if doc.get("found")]
             faulty += [doc for doc in answer["docs"] if "error" in doc]
-        return hits, faulty
+        return hits, self._possible(faulty)
+
+    def _possible(self, faulty: list[Hit]) -> list[Hit]:
+        """The answers of slices that can't be read, without those for ids that the slice is known not to have."""
+        asked: dict[str, set[str]] = defaultdict(set)
+        for doc in faulty:
+            asked[doc["_index"]].add(doc["_id"])
+        lacking = {index: self._past_months.lacking(index, ids) for index, ids in asked.items()}
+        return [doc for doc in faulty if doc["_id"] not in lacking[doc["_index"]]]
 
 
 def _pause(attempt: int) -> None:

@@ -132,14 +132,20 @@ class BatchStore:
         """Record another attempt at the batch. Each attempt numbers its articles in a range of its own."""
         return self._change(number, lambda batch: replace(batch, attempts=batch.attempts + 1))
 
-    def mark_indexed(self, number: int, *, counts: Mapping[str, float], now: datetime) -> Batch:
+    def mark_indexed(
+        self, number: int, *, counts: Mapping[str, float], now: datetime, months: Iterable[str] | None = None
+    ) -> Batch:
         """Record that the batch's articles are in the index and wait to be matched.
 
-        Also if the batch was abandoned meanwhile, because what was written after that must be matched too.
+        Also if the batch was abandoned meanwhile, because what was written after that must be matched too. `months` are
+        those that it wrote to; of a batch that was begun more than once, nobody knows what the others wrote.
         """
+        known = () if months is None else tuple(sorted({*months, f"{now:%Y.%m}"}))
 
         def indexed(batch: Batch) -> Batch:
-            return replace(batch, state=BatchState.INDEXED, indexed_at=now, counts=_sum(batch.counts, counts))
+            counted = _sum(batch.counts, counts)
+            wrote = known if batch.attempts == 1 else ()
+            return replace(batch, state=BatchState.INDEXED, indexed_at=now, counts=counted, months=wrote)
 
         return self._change(number, indexed)
 

@@ -74,13 +74,13 @@ def all_slices(es: Elasticsearch, names: Names) -> list[Slice]:
     for index, facts in indices.body.items():
         if parsed := names.parse_slice(index):
             version = int(facts["mappings"].get("_meta", {}).get("newswatch_version", 0))
-            slices.append(Slice(index, *parsed, version, names.articles in facts["aliases"]))
+            slices.append(Slice(index, *parsed, version, names.alias in facts["aliases"]))
     return sorted(slices, key=lambda slice_: (slice_.month, slice_.generation), reverse=True)
 
 
 def live_slices(es: Elasticsearch, names: Names) -> list[str]:
     """The slices in force, newest month first."""
-    aliased = es.options(ignore_status=404).indices.get_alias(name=names.articles)
+    aliased = es.options(ignore_status=404).indices.get_alias(name=names.alias)
     if aliased.meta.status == 404:
         return []
     slices = filter(names.parse_slice, aliased.body)
@@ -101,7 +101,7 @@ def create_slice(es: Elasticsearch, names: Names, month: str) -> str:
     index = names.slice_of_month(month)
     if not _create(es, index) and (joined := _joined(es, names, month)):
         return joined
-    es.indices.put_alias(index=index, name=names.articles)
+    es.indices.put_alias(index=index, name=names.alias)
     return index
 
 

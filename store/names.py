@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from newswatch.config import Source
 from newswatch.settings import Settings, default_config_dir
@@ -23,6 +24,8 @@ class Names:
     prefix: str = ""
     taxonomy: Source | Callable[[], Source] = field(default_factory=lambda: default_config_dir() / "taxonomy.yaml")
     """The file that says what the topics are called, or who knows which version of it is in force."""
+    searched: tuple[str, ...] = ()
+    """The slices that are searched for articles, while others are out of reach; empty: all in force."""
 
     @classmethod
     def of(cls, settings: Settings) -> Names:
@@ -46,9 +49,14 @@ class Names:
         return self.taxonomy() if callable(self.taxonomy) else self.taxonomy
 
     @property
-    def articles(self) -> str:
-        """The alias over every monthly slice."""
+    def alias(self) -> str:
+        """The alias over every monthly slice in force."""
         return f"{self.prefix}articles"
+
+    @property
+    def articles(self) -> str:
+        """What is searched for articles: the alias, or the slices of `searched`."""
+        return ",".join(self.searched) or self.alias
 
     @property
     def slices(self) -> str:
@@ -61,11 +69,11 @@ class Names:
 
     def slice_of_month(self, month: str, generation: int = 1) -> str:
         """The index of articles first seen in a month such as "2026.03"; upgrades create the further generations."""
-        return f"{self.articles}-{month}" + (f"-g{generation}" if generation > 1 else "")
+        return f"{self.alias}-{month}" + (f"-g{generation}" if generation > 1 else "")
 
     def parse_slice(self, index: str) -> tuple[str, int] | None:
         """Month and generation of the slice `index`; None if the name is not a slice's."""
-        parts = _SLICE.fullmatch(index.removeprefix(f"{self.articles}-"))
+        parts = _SLICE.fullmatch(index.removeprefix(f"{self.alias}-"))
         return (parts["month"], int(parts["generation"] or 1)) if parts else None
 
     @property
@@ -154,6 +162,11 @@ class Names:
         return f"{self.prefix}keys"
 
     @property
+    def months(self) -> str:
+        """Which articles a past month has, by hashes of their ids: one document per slice."""
+        return f"{self.prefix}months"
+
+    @property
     def milestones(self) -> str:
         """When articles became visible to TAXII's clients, by their ingest numbers."""
         return f"{self.prefix}milestones"
@@ -181,3 +194,9 @@ class Names:
     def quarantine(self) -> str:
         """Problems: what could not be used, with the reason, and the whole document where it would be lost."""
         return f"{self.prefix}quarantine"
+
+
+def month_end(month: str) -> datetime:
+    """The first moment after a month such as "2026.03"."""
+    start = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC)
+    return (start + timedelta(days=32)).replace(day=1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from elasticsearch import ApiError, Elasticsearch
@@ -25,7 +25,7 @@ from store.entries import entry_key
 from store.feeds import read_feed
 from store.generations import Slice, all_slices
 from store.milestones import HEAD, micros
-from store.names import Names
+from store.names import Names, month_end
 
 SUPERSEDED_FOR = timedelta(days=1)
 """How long a replaced generation stays, for searches that still read it."""
@@ -57,12 +57,6 @@ def drop_superseded(es: Elasticsearch, names: Names, now: datetime) -> list[str]
     live = {slice_.month: slice_ for slice_ in slices if slice_.live}
     replaced = [old for old in slices if old.month in live and old.generation < live[old.month].generation]
     return _drop(es, [old.index for old in replaced if _created(es, live[old.month]) <= now - SUPERSEDED_FOR])
-
-
-def month_end(month: str) -> datetime:
-    """The first moment after a month such as "2026.03"."""
-    start = datetime.strptime(month, "%Y.%m").replace(tzinfo=UTC)
-    return (start + timedelta(days=32)).replace(day=1)
 
 
 def _created(es: Elasticsearch, slice_: Slice) -> datetime:

@@ -8,6 +8,7 @@ from typing import Final
 
 from elasticsearch import Elasticsearch
 
+from store.elastic.index_facts import uuid_of
 from store.names import Names
 
 _REQUIRED: Final = "index.routing.allocation.require._name"
@@ -26,8 +27,17 @@ def lost_slice(es: Elasticsearch, names: Names, month: str) -> Iterator[str]:
     es.indices.clone(index=whole, target=copy, settings=settings, wait_for_active_shards="0", timeout="0s")
     swap = [{"remove": {"index": whole, "alias": names.articles}}, {"add": {"index": copy, "alias": names.articles}}]
     es.indices.update_aliases(actions=swap)
+    _learned_of(es, names, whole, copy)
     try:
         yield copy
     finally:
         es.indices.put_settings(index=copy, settings={_REQUIRED: None})
         es.cluster.health(index=copy, wait_for_status="yellow", timeout="60s")
+
+
+def _learned_of(es: Elasticsearch, names: Names, whole: str, copy: str) -> None:
+    """What is known of the slice's articles is known of its copy, which can't be read."""
+    known = es.options(ignore_status=404).get(index=names.months, id=whole)
+    if known.get("found") and known["_source"]["uuid"]:
+        document = {**known["_source"], "uuid": uuid_of(es, copy)}
+        es.index(index=names.months, id=copy, document=document, refresh=True)

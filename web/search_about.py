@@ -12,6 +12,7 @@ from alerts.saved import Change, SavedSearches
 from delivery.feedback import quality
 from delivery.listing import deliveries
 from delivery.mailbox import Mailboxes
+from delivery.spellings import Spellings
 from delivery.watching import watching
 from jobs.applied import alerts_if_usable, taken_out
 from jobs.configuration import Alerts
@@ -71,15 +72,19 @@ def _taken_as_word(here: Context, search: SavedSearch) -> str:
 def _refusals(here: Context, search: SavedSearch) -> list[tuple[str, str, datetime | None]]:
     """Recipients who get no mail of it: address, what, until when."""
     boxes, found, now = Mailboxes(here.es, here.names), list[tuple[str, str, datetime | None]](), here.clock()
+    spellings = Spellings(here.es, here.names)
+    spellings.learn(search.recipients)
     for recipient in search.recipients:
+        written_to = spellings.of(recipient)
         try:
-            box = boxes.get(recipient)
+            box = boxes.get(written_to)
         except DocumentError as error:
             found.append((recipient, f"gets no mail, as its mailbox can't be read ({error.reason})", None))
             continue
         if box.bounced_at:
-            again = f"Correct the address, or, if it is in order again, run `newswatch mails resume {recipient}`"
-            found.append((recipient, f"gets no mail, as mails to it come back ({box.bounced_why}). {again}", None))
+            which = "it" if written_to == recipient else f"{written_to}, which is the same mailbox,"
+            again = f"Correct the address, or, if it is in order again, run `newswatch mails resume {written_to}`"
+            found.append((recipient, f"gets no mail, as mails to {which} come back ({box.bounced_why}). {again}", None))
         elif search.id in box.unsubscribed or "*" in box.unsubscribed:
             found.append((recipient, "has unsubscribed by a link in a mail", None))
         elif (until := box.muted.get(search.id)) and until > now:

@@ -27,6 +27,9 @@ class Attempt:
     def __init__(self, context: Context, batch: Batch, lease: Lease) -> None:
         self.context, self.batch, self.lease = context, batch, lease
         self.settings, self.clock = context.settings, context.clock
+        self.months: set[str] = set()
+        """The months of the articles that it has written to, unless a write failed half-way (`knows_months`)."""
+        self.knows_months = True
         self._tagger: Tagger | None = None
         self._tagging = Lock()
         self._walls: dict[str, Bulkhead] = {}

@@ -62,10 +62,12 @@ def pull(context: Context, number: int, *, source: SourceOf = Polling, within: W
         return PullReport(number)
     batch = batches.begin(number)
     lease = Lease(batch, batches, context.clock)
-    puller = _Puller(Attempt(context, batch, lease), source)
+    attempt = Attempt(context, batch, lease)
+    puller = _Puller(attempt, source)
     report = within.run(puller.run) if within else asyncio.run(_alone(context, puller))
     if not lease.was_taken_over():
-        batches.mark_indexed(number, counts=report.counts(), now=context.clock())
+        months = attempt.months if attempt.knows_months else None
+        batches.mark_indexed(number, counts=report.counts(), now=context.clock(), months=months)
     return report
 
 

@@ -49,6 +49,8 @@ class Polled:
     """Size of the fetched document; its body is released once it is parsed."""
     parse_s: float = 0.0
     """Seconds that parsing it took."""
+    waiting: int = 0
+    """Entries that wait for a month of the articles which is out of reach: the next poll asks for the whole feed."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -68,6 +70,13 @@ class Polled:
     def unseen(self) -> int:
         """Number of entries that were never seen before."""
         return sum(fresh.record is None for fresh in self.fresh)
+
+    @property
+    def seen(self) -> ParsedFeed | NotAFeed | None:
+        """What was parsed, for the feed's state: without all of its entries, if some wait."""
+        if self.waiting and isinstance(self.parsed, ParsedFeed):
+            return replace(self.parsed, is_cut_off=True)
+        return self.parsed
 
     def recognised_as(self, entries: Iterable[Entry]) -> None:
         """Give its entries the ids they are remembered by; the feed's state for the next poll uses these ids."""

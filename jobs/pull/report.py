@@ -24,6 +24,8 @@ class PullReport:
     entries: int = 0
     """Entries in the parsed bodies, seen before or not."""
     new_entries: int = 0
+    waiting: int = 0
+    """Entries that wait for a month of the articles which is out of reach."""
     pages: int = 0
     pages_failed: int = 0
     pages_again: int = 0

@@ -106,6 +106,7 @@ class Writer:
             return False
         candidates = self._identities.identified([candidate for part in parts for candidate in part.candidates])
         written = self._write(candidates)
+        candidates = _without(written.waiting, candidates)
         self._keep_problems(candidates, written)
         self._remember([part.polled for part in parts if part.is_last], candidates, written)
         return True
@@ -117,12 +118,14 @@ class Writer:
         except Exception as error:
             if is_trouble(error):
                 raise
+            self._attempt.knows_months = False
             log.exception("batch %s: the write failed; its articles are written one by one", self._number)
         return self._one_by_one(articles)
 
     def _write_articles(self, articles: Sequence[Article]) -> WriteReport:
-        written = self._attempt.articles.write(articles, self._attempt.batch, self._seq, now=self._clock())
+        written = self._attempt.articles.write(articles, self._attempt.batch, self._seq, now=self._clock(), partly=True)
         self._seq = written.next_seq
+        self._attempt.months |= written.months
         return written
 
     def _one_by_one(self, articles: Sequence[Article]) -> WriteReport:
@@ -186,7 +189,7 @@ class Writer:
             record.state,
             record.feed,
             polled.outcome,
-            polled.parsed,
+            polled.seen,
             new_entries=polled.unseen,
             now=now,
             settings=self._attempt.settings,
@@ -204,6 +207,17 @@ class Writer:
         return replace(state, next_poll_at=now + timedelta(seconds=BROKEN_WAIT_S), last_error=reason)
 
 
+def _without(waiting: Sequence[str], candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates whose articles don't wait; the feeds of the others come again as a whole."""
+    those, written = set(waiting), []
+    for candidate in candidates:
+        if candidate.article and candidate.article.id in those:
+            candidate.fresh.polled.waiting += 1
+        else:
+            written.append(candidate)
+    return written
+
+
 def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, float]:
     return {
         "unchanged": sum(isinstance(polled.outcome, NotModified) for polled in done),
@@ -213,6 +227,7 @@ def _counts_of_feeds(done: Sequence[Polled], *, our_outage: bool) -> dict[str, f
         "offline": sum(is_ours(polled.outcome, our_outage=our_outage) for polled in done),
         "not_a_feed": sum(isinstance(polled.parsed, NotAFeed) for polled in done),
         "entries": sum(len(polled.entries) for polled in done),
+        "waiting": sum(polled.waiting for polled in done),
         "new_entries": sum(polled.unseen for polled in done),
         "bytes": sum(polled.bytes for polled in done),
         "parse_seconds": sum(polled.parse_s for polled in done),

@@ -32,7 +32,7 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             "elasticsearch",
             Severity.CRITICAL,
             f"Somebody has closed a part of the database ({some_of(closed, _NAMED)}), so searches and backups lack its "
-            "articles, and the mails and feeds that need it wait.",
+            "articles, and the mails and feed entries that need it wait.",
             f"Open it (`POST {closed[0]}/_open` in Kibana); nothing is lost, and what waits then goes on by itself.",
         )
     if pulse.storage.status == "red":
@@ -42,9 +42,9 @@ def storage(pulse: Pulse, _: Settings) -> Iterator[Condition]:
             "elasticsearch",
             Severity.CRITICAL,
             f"A part of the database can't be used (its state is red{which}), so searches lack its articles, and the "
-            "mails and feeds that need it wait.",
-            "Start the nodes of Elasticsearch that are missing, or restore the lost indices from a snapshot; what "
-            "waits then goes on by itself.",
+            "mails and feed entries that need it wait.",
+            "Start the nodes of Elasticsearch that are missing; what waits then goes on by itself. An index that is "
+            "lost for good can be restored alone from a backup: docs/operations.md says how.",
         )
     for part, why in pulse.unread.items():
         yield Condition(

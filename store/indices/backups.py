@@ -53,6 +53,8 @@ class Backup:
     version: str
     """Of newswatch's mapping in it; empty if it does not say."""
     failures: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    """Months of the articles that are not in it, because somebody had closed them."""
 
     @property
     def is_good(self) -> bool:
@@ -149,7 +151,7 @@ class Backups:
                 indices=indices,
                 include_global_state=False,
                 feature_states=["none"],
-                metadata={"by": "newswatch", "version": str(version)},
+                metadata={"by": "newswatch", "version": str(version), "lacking": ",".join(self.closed())},
                 wait_for_completion=False,
             )
         except ApiError as error:
@@ -182,6 +184,11 @@ class Backups:
         plain = list(plain_indices(self._names))
         there = self._es.indices.get_settings(index=plain, name="index.uuid", ignore_unavailable=True)
         return [*(part.index for part in all_slices(self._es, self._names)), *there, *self.audit_months()]
+
+    def closed(self) -> list[str]:
+        """The months of the articles that somebody has closed: no snapshot takes them."""
+        closed = self._es.indices.get_settings(index=self._names.slices, name="index.uuid", expand_wildcards="closed")
+        return sorted(index for index in closed.body if self._names.parse_slice(index))
 
     def audit_months(self) -> list[str]:
         """The indices with the records of the audit log."""
@@ -313,7 +320,10 @@ def not_restored(index: str, told: Mapping[str, Any]) -> str | None:
         return None
     of_nodes = (decision for node in told.get("node_allocation_decisions", ()) for decision in node.get("deciders", ()))
     why = next((str(each["explanation"]) for each in of_nodes if each.get("decision") == "NO"), "")
-    return f"{index} has no place: {why or told.get('allocate_explanation', '')} Make room for it, and run it again."
+    return (
+        f"{index} has no place: {why or told.get('allocate_explanation', '')} "
+        "Make room for it, and run it again; a restore goes without the copy with --untried."
+    )
 
 
 def _backup(snapshot: Mapping[str, Any]) -> Backup:
@@ -326,6 +336,7 @@ def _backup(snapshot: Mapping[str, Any]) -> Backup:
         indices=tuple(snapshot["indices"]),
         version=str(snapshot["metadata"].get("version", "")),
         failures=tuple(failures),
+        lacking=tuple(filter(None, str(snapshot["metadata"].get("lacking", "")).split(","))),
     )
 
 

@@ -245,6 +245,7 @@ BATCH: Json = {
     "unmatched": KEYWORD,
     "planned_by": KEYWORD,
     "joined": KEYWORD,
+    "months": KEYWORD,
 }
 
 RECHECK: Json = {
@@ -508,6 +509,14 @@ MILESTONE: Json = {
 """At `at_us`, in microseconds since 1970, all articles with ingest numbers below `seq` could be found; the document
 `head` is a copy of the last one (see `store.milestones`)."""
 
+MONTH: Json = {
+    "uuid": KEYWORD,
+    "at": DATE,
+    "ids": {"type": "binary"},
+}
+"""One document per slice of a past month: hashes of its articles' ids, as of the index with this UUID; without a UUID,
+something was written to it at that time (see `store.past_months`)."""
+
 IMPORT: Json = {
     "id": KEYWORD,
     "kind": KEYWORD,
@@ -675,6 +684,7 @@ def plain_indices(names: Names) -> dict[str, Json]:
         names.audit: AUDIT,
         names.imports: IMPORT,
         names.milestones: MILESTONE,
+        names.months: MONTH,
     }
 
 

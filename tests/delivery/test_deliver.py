@@ -147,10 +147,20 @@ def test_a_reader_in_two_spellings_of_two_searches_is_mailed_once(desk: Desk, of
     assert desk.deliver(NOW + HOUR).sent == 1, "she wants none, under whichever spelling"
 
 
+def test_a_reader_in_two_spellings_is_mailed_once_however_many_deliveries_are_routed_together(
+    desk: Desk, office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delivery.routing._CHUNK", 1)
+    desk.save(a_search("all", "plan", "ann@reader.example"), a_search("ice", "glacier", "Ann@reader.example"))
+    desk.owe(a_story(1))
+    assert desk.deliver().sent == 1
+    assert told(office.messages) == [["all", "ice"]]
+
+
 @pytest.mark.parametrize(
     ("lower", "upper", "to"),
     [
-        ({}, {}, "Ann@x.y"),
+        ({}, {}, "ann@x.y"),
         ({"last_sent_at": NOW}, {"last_sent_at": NOW - HOUR}, "ann@x.y"),
         ({"last_sent_at": NOW}, {"unsubscribed": ("s",)}, "Ann@x.y"),
         ({"acknowledged": {"story": NOW}}, {"last_sent_at": NOW}, "ann@x.y"),

@@ -327,12 +327,43 @@ def test_by_a_doubtful_clock_no_backup_is_forgotten(world: World, monkeypatch: p
     assert backup(world.context).forgotten == len(forgotten) == len(there) - LEAST
 
 
+ROOM = "Make room for it, and run it again; a restore goes without the copy with --untried."
+
+
+@pytest.mark.slow
+def test_a_closed_month_is_told_and_a_lost_one_comes_back_alone(world: World, folder: Path) -> None:
+    """As docs/operations.md says."""
+    with installation(world, folder) as context:
+        es, names = context.es, context.names
+        month, first_seen = names.slice_of_month("2026.01"), NOW.replace(month=1)
+        articles, old = ArticleStore(es, names), an_article(first_seen=first_seen)
+        batch = BatchStore(es, names).open([], now=world.now, lease_s=60)
+        assert articles.write([old], batch, batch.seq_of_attempt, now=first_seen).new
+        whole = backup(context)
+        es.indices.close(index=month)
+        assert (whole.lacking, backup(context).lacking) == ((), (month,))
+        assert [each.lacking for each in listed(context.settings)] == [(month,), ()]
+        es.indices.delete(index=month)
+        es.snapshot.restore(
+            repository=f"{names.prefix}newswatch",
+            snapshot=whole.taken,
+            indices=month,
+            include_global_state=False,
+            wait_for_completion=True,
+        )
+        assert articles.slices() == [month]
+        assert [*articles.get([old.id])] == [old.id]
+
+
 @pytest.mark.parametrize(
     ("told", "why"),
     [
         ({"can_allocate": "awaiting_info"}, None),
         ({"can_allocate": "yes", "unassigned_info": {"failed_allocation_attempts": 4, "details": "x"}}, None),
-        ({"can_allocate": "no", "allocate_explanation": "No node."}, "i has no place: No node. Make room"),
+        (
+            {"can_allocate": "no", "allocate_explanation": "No node."},
+            f"i has no place: No node. {ROOM}",
+        ),
         (
             {
                 "can_allocate": "no",

@@ -84,7 +84,9 @@ def test_an_address_that_no_mail_reaches_gets_none_until_somebody_says_so(
     assert (problem.problem.subject, "newswatch mails resume" in problem.problem.reason) == (ANN, True)
     monkeypatch.setattr("jobs.context.open_context", lambda: here)
     commands = CliRunner()
-    assert commands.invoke(app, ["mails", "resume", ANN]).exit_code == 0
+    es.indices.refresh(index=names.mailboxes)
+    resumed = commands.invoke(app, ["mails", "resume", ANN.title()])
+    assert (resumed.exit_code, f"{ANN} is mailed again" in resumed.stdout) == (0, True), "in whichever spelling"
     assert boxes.get(ANN).bounced_at is None
     quarantine.refresh()
     assert not quarantine.listed().problems

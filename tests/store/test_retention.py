@@ -21,14 +21,14 @@ from store.feed_documents import feed_document
 from store.generations import all_slices, upgrade
 from store.indices.replicas import apply_replicas
 from store.milestones import Milestones
-from store.names import Names
+from store.names import Names, month_end
 from store.quarantine import Quarantine, article_problem
 from tests.factories import NOW, a_batch, a_feed, an_article
 
 
 def test_a_month_ends_where_the_next_begins() -> None:
-    assert retention.month_end("2026.02") == datetime(2026, 3, 1, tzinfo=UTC)
-    assert retention.month_end("2025.12") == datetime(2026, 1, 1, tzinfo=UTC)
+    assert month_end("2026.02") == datetime(2026, 3, 1, tzinfo=UTC)
+    assert month_end("2025.12") == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def write(es: Elasticsearch, names: Names, *months: int) -> None:
