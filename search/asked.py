@@ -30,6 +30,8 @@ _QUESTION: Final = re.compile(r"\s*\S+\s[^?]*\w(\?+)\s*", re.DOTALL)
 _CLAUSES: Final = 1_000
 """Words times fields of one clause. A page has up to five such, and 512 MB of heap take 7,900; a query of eight words
 over all 35 fields has 280."""
+_MOST: Final = "1<1 2<2 5<40%"
+"""How many of so many words are most of them, as Elasticsearch is told it."""
 _HALF_LIFE: Final = "30d"
 """Age at which half of the bonus for recency is gone."""
 _NEWER: Final = 0.1
@@ -74,10 +76,23 @@ def filled_fields(es: Elasticsearch, names: Names, parsed: Parsed) -> list[str]:
     return list(fields_of(frozenset(name.removeprefix("stemmed.") for name in filled)))
 
 
-def most_words(words: Sequence[str], fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
-    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any."""
-    query = {"query": " ".join(words), "fields": list(fields)}
-    return {"multi_match": query | {"operator": "or", "minimum_should_match": "1<1 2<2 5<40%"}}
+def most_words(asked: Wording, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:
+    """The clause for articles with at least two of three or more words, or 40 % of many; of two, with any.
+
+    In the fields without stems a word counts in each of its spellings, unless the query is a pasted text.
+    """
+    most = {"operator": "or", "minimum_should_match": _MOST}
+    typed = {"multi_match": {"query": asked.text, "fields": list(fields)} | most}
+    if is_pasted(asked) or not any(map(other_spellings, asked.words)):
+        return typed
+    spelt = ({"bool": {"should": _each(asked.words, field), "minimum_should_match": _MOST}} for field in LITERAL)
+    return {"bool": {"should": [typed, *spelt], "minimum_should_match": 1}}
+
+
+def _each(words: Sequence[str], field: str) -> list[Json]:
+    """A clause for each word, in the field, in any spelling."""
+    spellings = ((word, *other_spellings(word)) for word in words)
+    return [{"dis_max": {"queries": [{"match_phrase": {field: one}} for one in some]}} for some in spellings]
 
 
 def required(parsed: Parsed, names: Names, fields: Sequence[str] = DEFAULT_FIELDS) -> Json:

@@ -216,7 +216,7 @@ class _Search(Page):
         results = scored.read(clause)
         near: tuple[Hit, ...] = ()
         if results.total == 0 and len(asked.words) > 1:
-            clause = most_words(asked.words, fields)
+            clause = most_words(asked, fields)
             results, near = scored._with_most(clause)
             results = replace(results, relaxed=results.total > 0, filled=0 if results.total else None)
         results = replace(results, shortened=asked.shortened)
@@ -261,5 +261,5 @@ class _Search(Page):
         if page.unmeant != OF_ANOTHER or not (page.raised or page.similar):
             return page
         # Elasticsearch has raised the few with our vectors above all others, whose order of the words is asked for now.
-        plain, _ = replace(self, meant=None)._by_words()
+        plain, _ = replace(self, meant=_switched_off)._by_words()  # `None` would not read what articles say first
         return nearer_first(replace(plain, unmeant=OF_ANOTHER), None, self.size)

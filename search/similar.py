@@ -161,7 +161,7 @@ def _added(
     others = to_query(parsed, now, {"match_all": {}}, own)["bool"]
     # What is found is on a page, perhaps on one after the head.
     asked = wording_of(parsed, names)
-    most = most_words(asked.words, within_budget(asked, DEFAULT_FIELDS))
+    most = most_words(asked, within_budget(asked, DEFAULT_FIELDS))
     found_by_words = most if head.relaxed else required(parsed, names)
     excluded = [*others["must_not"], found_by_words, *but]
     shown = sorted({hit.article.story_id if by_story else hit.article.id for hit in head.hits})

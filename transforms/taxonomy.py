@@ -26,10 +26,12 @@ from newswatch import config
 from newswatch.config import Source
 from newswatch.languages import languages
 from newswatch.topics import Called, TopicCalled, Topics, Word
+from transforms.fold import PARTING
 
 ANY = "any"
 """The key in a `terms` mapping for forms with the same meaning in every language; other keys are language codes."""
 _BRACKETS = re.compile(r"\(([^()]*)\)")
+_NON_JOINER = re.compile(PARTING)
 _ID = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 MAX_ALTERNATIVES = 1_000
 """Maximum forms that the brackets of one may expand to: `(a/b) (c/d)` expands to four."""
@@ -51,10 +53,14 @@ def _checked_form(form: str) -> str:
 
 
 def expand(form: str) -> list[str]:
-    """The forms that the brackets in `form` expand to: `(car/truck) bomb` → `car bomb`, `truck bomb`."""
+    """The forms that `form` stands for: `(car/truck) bomb` → `car bomb`, `truck bomb`.
+
+    A zero-width non-joiner between Arabic letters stands for none, too: Persian writes one name with it, with a blank
+    (which folding makes of it) and as one word.
+    """
     brackets = _BRACKETS.search(form)
     if not brackets:
-        return [form]
+        return [*dict.fromkeys((form, _NON_JOINER.sub("", form)))]
     heads = (form[: brackets.start()] + choice + form[brackets.end() :] for choice in brackets[1].split("/"))
     return [written for head in heads for written in expand(head)]
 

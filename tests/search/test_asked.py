@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from newswatch.topics import Topics
-from search.asked import has_all, understood, within_budget
+from search.asked import has_all, most_words, understood, within_budget
 from search.limits import TooCostlyError
-from search.ranking import any_word, scores
+from search.ranking import any_word, is_pasted, scores
 from search.words import wording
 from store.indices.mapping import DEFAULT_FIELDS
 from store.names import Names
@@ -46,6 +46,21 @@ def test_a_pasted_text_is_looked_for_as_it_is() -> None:
     assert len(scores(question, ("title", "text"), topics)) > 30
     assert len(scores(pasted, ("title", "text"), topics)) == 1
     assert [*any_word(pasted, ("title", "text"))] == ["multi_match"]
+
+
+def test_of_a_script_without_spaces_two_characters_are_a_word() -> None:
+    assert not is_pasted(wording(["北" * 40, "约" * 20]))
+    assert is_pasted(wording(["北" * 32, "约" * 30]))
+
+
+def test_most_words_count_in_any_spelling() -> None:
+    plain, pasted = wording(["jets", "Poland"]), wording(["F-16", *(f"word{n}" for n in range(30))])
+    assert [[*most_words(asked)] for asked in (plain, pasted)] == [["multi_match"]] * 2
+    typed, *spelt = most_words(wording(["F-16", "jets", "Poland"]))["bool"]["should"]
+    assert [*typed] == ["multi_match"]
+    first = {"dis_max": {"queries": [{"match_phrase": {"title": "F-16"}}, {"match_phrase": {"title": "F16"}}]}}
+    assert spelt[0]["bool"]["should"][0] == first
+    assert spelt[0]["bool"]["minimum_should_match"] == "1<1 2<2 5<40%"
 
 
 def test_a_long_text_is_looked_for_in_the_fields_of_its_language_alone() -> None:

@@ -21,12 +21,14 @@ from search.export import every
 from search.extract_filters import extract_filters
 from search.failures import Tally
 from search.first_page import MOST_ADDED, FirstPage, first_page_of
+from search.marking import Opening
 from search.meant import Meant, Unmeant, failures
 from search.query import find
 from search.results import Hit, Results
 from search.similar import fused, like
 from search.syntax import parse
 from search.syntax_error import QuerySyntaxError
+from search.words import Wording
 from store.articles import ArticleStore
 from store.indices.setup import set_up
 from store.names import Names
@@ -221,6 +223,27 @@ def test_where_most_vectors_are_of_another_encoder_the_few_others_are_not_raised
     assert [hit.article.id for hit in found.hits] == [hit.article.id for hit in plain.hits]
     ids = [hit.article.id for page in (found, ask(es, names, query, offset=20)) for hit in page.hits]
     assert len(ids) == len(set(ids)) == 30
+
+
+@slow
+def test_where_most_vectors_are_of_another_encoder_a_page_goes_by_what_is_said_first(
+    es: Elasticsearch, elasticsearch_url: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, batch = Names("said-"), a_batch()
+    set_up(es, names, Settings(elasticsearch_url=elasticsearch_url, index_prefix="said-"))
+    articles = [with_meaning(article("en", FERRY, number), encoder) for number in range(1, 8)]
+    older = [replace(one, meaning=replace(one.meaning, by="before")) for one in articles[:-1] if one.meaning]
+    ArticleStore(es, names).write([*older, articles[-1]], batch, batch.seq_of_attempt, now=NOW)
+    es.indices.refresh(index=names.articles)
+    last = find(es, names, "ferry capsized storm passengers shipwreck", now=NOW).hits[-1].article.id
+
+    def opening(_: Wording, one: Article, *others: object) -> Opening:
+        return Opening(0.9, 0.9) if one.id == last else Opening()
+
+    monkeypatch.setattr("search.picks.opening", opening)
+    found = ask(es, names, "ferry capsized storm passengers shipwreck")
+    assert found.unmeant == OF_ANOTHER
+    assert found.hits[0].article.id == last
 
 
 @slow

@@ -247,6 +247,20 @@ def test_saved_searches_find_the_same(stand: Stand, way: str, monkeypatch: pytes
     assert all(passages[alert, article] for alert, _, _, article in wanted)
 
 
+def test_where_no_article_has_all_words_each_counts_in_any_spelling(stand: Stand) -> None:
+    press, mine = stand.press, list(SPELLINGS).index("a phrase in Chinese")
+    results = find(press.es, press.names, "会议 结束 fjord zeppelin", now=NOW)  # of its own signs, one alone is there
+    assert results.relaxed
+    assert mine in {number(hit.article.url) for hit in results.hits[: results.total]}
+    assert results.total == 1
+
+
+def test_blocks_of_a_chinese_text_are_within_the_limit_of_clauses(stand: Stand) -> None:
+    characters = [chr(code) for code in range(0x4E00, 0x4E00 + 480)]
+    blocks = ["".join(characters[start : start + 32]) for start in range(0, 480, 32)]
+    assert find(stand.press.es, stand.press.names, " ".join(blocks), now=NOW).total == 0
+
+
 def test_articles_of_the_version_before_are_found_once_they_are_brought_over(
     es: Elasticsearch, elasticsearch_url: str, names: Names
 ) -> None:

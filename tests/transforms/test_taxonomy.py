@@ -232,3 +232,8 @@ def test_an_undated_weight_is_written_as_before(tmp_path: Path) -> None:
     kfor = loaded(tmp_path, SMALL).entities["kfor"]
     assert kfor.weights(kfor.names[0], date(1950, 1, 1)) == {"nato": 1}
     assert not kfor.dated(kfor.names[0])
+
+
+def test_a_non_joiner_between_arabic_letters_is_written_or_not() -> None:
+    assert expand("(یاران/یار) شهر\u200cنو") == ["یاران شهر\u200cنو", "یاران شهرنو", "یار شهر\u200cنو", "یار شهرنو"]
+    assert expand("वि\u200cश्व") == ["वि\u200cश्व"], "in Hindi it changes how letters are drawn"
