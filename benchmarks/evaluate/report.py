@@ -110,8 +110,8 @@ its reader was sure of that level. The draw favours texts that name the topics, 
 lower than here.
 
 How search ranks is measured apart, by `python -m benchmarks.ranking`
-([how, and the figures](../tests/search/judged/README.md)): on 173 judged queries on NATO and counter-terrorism, and on 63
-on defence and security at large, which were written and judged by others than those who chose the order:
+([how, and the figures](../tests/search/judged/README.md)): on 173 judged queries on NATO and counter-terrorism, and on
+63 on defence and security at large, which were written and judged by others than those who chose the order:
 
 | nDCG@10 of the 63 (95 %) | by meaning | plain | words | BM25 |
 |---|---:|---:|---:|---:|
