@@ -12,10 +12,11 @@ vectors (`--words` leaves them out, and saves some two minutes); then each query
 
 The table gives nDCG@10 (gain 2^grade - 1) by half, round of judging and language; ± is the standard error of the unseen
 half. An article that was not judged counts as irrelevant; a column tells how many there were. A query belongs to the
-unseen half if the first byte of its SHA-256 is odd: weights were searched on the other half. A second table gives our
-own figure with its interval, and how much it is above the systems below it on the same queries; all by bootstrap, at
-95 %. A last line says how many of the first rows show what was found. With `--queries`, each query's own figure is
-printed too.
+unseen half if the first byte of its SHA-256 is odd: weights were searched on the other half. The third round, on
+defence and security at large, is outside of both halves, so that they can be compared with what they were. A second
+table gives our own figure with its interval, and how much it is above the systems below it on the same queries; all by
+bootstrap, at 95 %. A last line says how many of the first rows show what was found. With `--queries`, each query's own
+figure is printed too.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ _SITE: Final = "https://judged.example/"
 _DEPTH: Final = 10
 _PAGE: Final = 20
 """Rows of a page: what stands among its first ten may come from all of it."""
+AT_LARGE: Final = 3
+"""The round of judging on defence and security at large; the others are on NATO and counter-terrorism."""
 _FEWEST: Final = 5
 """Queries from which on an interval says something."""
 _SETS: Final[Mapping[str, int | None]] = {
@@ -284,7 +287,7 @@ def id_of(url: str) -> str:
 
 def figures(system: System, queries: Sequence[JudgedQuery]) -> dict[str, float]:
     """Mean nDCG@10 under "all", each half, half and round ("seen 1") and language. Under "±", the standard error of the
-    unseen half's mean; under "unjudged", the number of articles without a judgement."""
+    unseen half's mean; under "unjudged", the number of articles without a judgement. Halves are of rounds 1 and 2."""
     by_group: dict[str, list[float]] = defaultdict(list)
     unjudged = 0
     for query in queries:
@@ -299,7 +302,7 @@ def figures(system: System, queries: Sequence[JudgedQuery]) -> dict[str, float]:
 
 def _groups(query: JudgedQuery) -> tuple[str, ...]:
     half = "unseen" if query.is_unseen else "seen"
-    return "all", half, f"{half} {query.round}", query.language
+    return "all", "at large" if query.round == AT_LARGE else half, f"{half} {query.round}", query.language
 
 
 def estimates(values: Mapping[JudgedQuery, float]) -> dict[str, Figure]:
@@ -333,7 +336,8 @@ def _difference(figure: Figure) -> str:
 def report(found: Mapping[str, System], queries: Sequence[JudgedQuery]) -> Iterator[str]:
     """A row for each system."""
     languages = [*dict.fromkeys(query.language for query in queries)]
-    groups = ("all", "seen", "unseen", "±", *sorted(f"{half} {n}" for half in ("seen", "unseen") for n in (1, 2)))
+    by_round = sorted(f"{half} {n}" for half in ("seen", "unseen") for n in (1, 2, AT_LARGE))
+    groups = ("all", "seen", "unseen", "±", "at large", *by_round)
     yield f"{'nDCG@10':12}" + "".join(f"{name:>9}" for name in (*groups, "unjudged", *languages))
     for name, system in found.items():
         each = figures(system, queries)
