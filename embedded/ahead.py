@@ -205,7 +205,10 @@ def _make(made: Path, class_path: Sequence[Path], note: Callable[[Path], None]) 
             *NO_ADAPTERS, "-XX:+UseSerialGC", f"-Xmx{HEAP_MB}m", "--enable-native-access=ALL-UNNAMED",
             "-cp", os.pathsep.join(map(str, class_path)),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAKING_S)  # noqa: S603
+        environment = {**os.environ, **artefacts.ENVIRONMENT}
+        done = subprocess.run(  # noqa: S603
+            command, env=environment, capture_output=True, text=True, check=False, timeout=MAKING_S
+        )
         if done.returncode or not scratch.is_file():
             raise StackError(f"Java could not make the archive: {(done.stdout + done.stderr).strip()}")
         made.with_suffix(".sha256").write_text(artefacts.sha256_of(scratch), encoding="utf-8")

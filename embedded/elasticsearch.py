@@ -190,7 +190,8 @@ def start_elasticsearch(
     settings = NODE_SETTINGS | repositories | {"http.port": str(port)} | joined
     archive = ahead.archive(class_path, lambda notes: _exercise(class_path, notes))
     command = _command(class_path, data_dir, settings, heap_mb, (*(FAST_JVM_OPTIONS if fast else ()), *archive))
-    child = Child.start("Elasticsearch", command, log_file or data_dir / "logs" / "elasticsearch.log", data_dir)
+    own_log = log_file or data_dir / "logs" / "elasticsearch.log"
+    child = Child.start("Elasticsearch", command, own_log, data_dir, artefacts.ENVIRONMENT)
     try:
         url = _await_answer(child, ports_file, data_dir)
         return Node(child, url, _first_address(ports_file.with_name("transport.ports")))
@@ -211,7 +212,8 @@ def _exercise(class_path: Sequence[Path], notes: Path) -> None:
         # Not for G1, the default: what is noted with the serial collector serves both, and starts a node sooner.
         options = (*FAST_JVM_OPTIONS, *ahead.noting(notes))
         command = _command(class_path, data_dir, NODE_SETTINGS | {"http.port": "0"}, ahead.HEAP_MB, options)
-        child = Child.start("Elasticsearch", command, data_dir / "logs" / "elasticsearch.log", data_dir)
+        own_log = data_dir / "logs" / "elasticsearch.log"
+        child = Child.start("Elasticsearch", command, own_log, data_dir, artefacts.ENVIRONMENT)
         try:
             ahead.exercise(_await_answer(child, ports_file, data_dir))
         finally:

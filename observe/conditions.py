@@ -34,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     polling.failing_feeds,
     polling.feed_list,
     jobs.other_jobs,
+    jobs.undone,
     jobs.cleaning,
     jobs.backups,
     installation.vectors,

@@ -59,6 +59,15 @@ def test_a_write_makes_no_index(es: Elasticsearch, index_prefix: str) -> None:
 
 
 @slow
+def test_starts_in_a_folder_of_any_name_whatever_the_locale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service has no locale, and Java reads its arguments by it."""
+    monkeypatch.setenv("LC_ALL", "C")
+    with start(tmp_path / "Nachrichten für Åse") as node, Elasticsearch(node.url) as client:
+        assert client.ping()
+    assert (tmp_path / "Nachrichten für Åse" / "data" / "node.lock").exists()
+
+
+@slow
 def test_keeps_its_data_and_uses_a_folder_for_one_node_only(tmp_path: Path) -> None:
     """One life of a data folder: written, refused to a second node, killed, started again with everything there."""
     first = start(tmp_path)

@@ -20,7 +20,14 @@ from observe.health import KINDS
 from observe.pulse import EndingKey, FailingSearch, FileState, MailState, Pulse, Reach, Storage, Waiting
 from observe.rules import rule
 from observe.rules.installation import SEARCH_FAILED_AFTER, WATCHMAN_RETIRED
-from observe.rules.jobs import BATCH_BEHIND, CLEAN_QUIET, MATCH_QUIET
+from observe.rules.jobs import (
+    BACKUP_MISSED,
+    BATCH_BEHIND,
+    CLEAN_QUIET,
+    MADE_UP_WITHIN,
+    MATCH_QUIET,
+    UNDONE_AFTER,
+)
 from observe.rules.mails import BROKEN_AFTER, MAIL_QUIET, MAILS_LATE, REFUSED_LATE
 from observe.rules.polling import NEVER_POLLED, OFFLINE_AFTER, POLL_QUIET, UNANSWERED_AFTER
 from observe.rules.runs import BEAT_LOST, BY_HAND_QUIET
@@ -53,7 +60,8 @@ def a_job(name: str, **changes: Any) -> JobPulse:
 
 def a_pulse(*changed: JobPulse, **changes: Any) -> Pulse:
     """A pipeline at work, in which all is well."""
-    jobs = {name: a_job(name) for name in ("plan", "pull", "match", "deliver")} | {job.job: job for job in changed}
+    at_work = ("plan", "pull", "match", "deliver", *UNDONE_AFTER)
+    jobs = {name: a_job(name) for name in at_work} | {job.job: job for job in changed}
     well = Pulse(
         NOW,
         jobs=jobs,
@@ -150,6 +158,21 @@ WELL = {
     "an Airflow that others clean": a_pulse(JobPulse("clean")),
     "a cleaning by hand, without Airflow": a_pulse(
         a_job("plan", runner=""), a_job("clean", runner="", **dict.fromkeys(IDLE, before(days=9)))
+    ),
+    "an upkeep of the last two nights": a_pulse(a_job("upkeep", **dict.fromkeys(IDLE, NOW - UNDONE_AFTER["upkeep"]))),
+    "an upkeep that works for long": a_pulse(a_job("upkeep", started_at=before(hours=3), ended_at=before(days=9))),
+    "an upkeep before a machine was switched off for long": a_pulse(
+        *(a_job(name, **dict.fromkeys(IDLE, before(days=9))) for name in ("plan", "pull", "upkeep")),
+        watch_began_at=before(seconds=90),
+    ),
+    "an upkeep that is about to be made up for": a_pulse(
+        a_job("upkeep", **dict.fromkeys(IDLE, before(days=9))), watch_began_at=NOW - MADE_UP_WITHIN
+    ),
+    "an upkeep by hand, without Airflow": a_pulse(
+        a_job("plan", runner=""), a_job("upkeep", runner="", **dict.fromkeys(IDLE, before(days=9)))
+    ),
+    "nobody to tell of the feeds, and no mailbox of bounces": a_pulse(
+        *(a_job(name, **dict.fromkeys(IDLE, before(days=9))) for name in ("health", "bounces"))
     ),
     "a cleaning after a holiday": a_pulse(
         a_job("clean", runner="", **dict.fromkeys(IDLE, before(days=9))), watch_began_at=before(minutes=5)
@@ -302,6 +325,38 @@ FAULTS: dict[str, tuple[Pulse, dict[str, str]]] = {
         a_pulse(a_job("clean", runner="", **dict.fromkeys(GONE, NOW - CLEAN_QUIET - SECOND))),
         {"job:clean": "warning"},
     ),
+    "a cleaning that nobody starts, on a machine that is started each morning": (
+        a_pulse(
+            a_job("clean", runner="", **dict.fromkeys(GONE, NOW - CLEAN_QUIET - SECOND)),
+            watch_began_at=NOW - MADE_UP_WITHIN - SECOND,
+        ),
+        {"job:clean": "warning"},
+    ),
+    "a paused upkeep": (
+        a_pulse(a_job("upkeep", **dict.fromkeys(IDLE, before(days=3))), watch_began_at=before(hours=2)),
+        {"job:upkeep": "warning"},
+    ),
+    "an upkeep that is killed each night": (
+        a_pulse(
+            a_job(
+                "upkeep",
+                started_at=before(hours=10),
+                ended_at=before(days=3),
+                failed_at=before(hours=9),
+                failures=2,
+                why="its worker died",
+            ),
+        ),
+        {"job:upkeep": "warning"},
+    ),
+    "an upkeep that fails and is not done": (
+        a_pulse(a_job("upkeep", ended_at=before(days=3), failed_at=before(hours=9), failures=3, why="no answer")),
+        {"job:upkeep": "warning"},
+    ),
+    "a paused second reading": (
+        a_pulse(a_job("recheck", **dict.fromkeys(IDLE, before(hours=3)))),
+        {"job:recheck": "warning"},
+    ),
     "a dead watchman": (a_pulse(watched_at=before(minutes=3), watched_until=NOW - SECOND), {"watchman": "warning"}),
 }
 
@@ -364,6 +419,36 @@ def test_a_long_reason_is_cut_and_on_one_line() -> None:
     assert len(sentence) < 500
     assert sentence.endswith("…")
     assert "\n" not in sentence
+
+
+ASKED: Any = {"operator": "o@desk.example", "bounce_mailbox": "imaps://u:p@mail.example"}
+
+
+@pytest.mark.parametrize("name", list(UNDONE_AFTER))
+def test_a_job_of_a_paused_dag_is_told(name: str) -> None:
+    """A paused DAG calls no callback, and its job records nothing: only its silence shows it."""
+    pulse = a_pulse(a_job(name, **dict.fromkeys(IDLE, NOW - UNDONE_AFTER[name] - timedelta(minutes=1))))
+    told = conditions(pulse, Settings(**ASKED))
+    assert [condition.id for condition in told] == [f"job:{name}"]
+    assert "unpause it" in told[0].next_step
+
+
+@pytest.mark.parametrize("name", list(UNDONE_AFTER))
+def test_what_is_told_as_not_done_has_a_purpose_and_a_dag(name: str) -> None:
+    from dags.failures import JOB_OF_DAG
+
+    never = replace(a_pulse(JobPulse(name)), storage=Storage(installed_at=before(days=30)))
+    told = {condition.id: condition for condition in conditions(never, Settings(**ASKED))}[f"job:{name}"]
+    dag = next(dag for dag, job in JOB_OF_DAG.items() if job == name)
+    assert f"`{dag}`" in told.next_step
+    assert "no run was good since the start, 30 days ago" in told.sentence
+
+
+@pytest.mark.parametrize(("began", "told"), [(MADE_UP_WITHIN, False), (MADE_UP_WITHIN + SECOND, True)])
+def test_a_missing_backup_is_told_on_a_machine_that_is_started_each_morning(began: timedelta, told: bool) -> None:
+    pulse = a_pulse(a_job("backup", **dict.fromkeys(IDLE, NOW - BACKUP_MISSED)), watch_began_at=NOW - began)
+    kept = Settings(backup_location="backups")
+    assert [condition.id for condition in conditions(pulse, kept)] == ["backup"] * told
 
 
 def test_a_fast_lane_without_a_sign_of_life_is_told() -> None:
